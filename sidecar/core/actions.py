@@ -1,0 +1,172 @@
+"""What the engine wants done, and what it wants known. Shells carry actions out in the order in which they come.
+
+To be done:
+
+=================== ==============================================================================================
+StartFlush          give this batch to a flusher; its result comes back as FlushFinished
+Pause               ``pause()`` these partitions; they stay paused until a Resume, or until they are revoked
+Resume              ``resume()`` and ``seek()`` these partitions to these positions
+Commit              commit these offsets asynchronously; the answer comes back as CommitFinished
+Finish              the drain is over: commit what is committable, leave, exit
+=================== ==============================================================================================
+
+To be known (logged, counted; nothing depends on them):
+
+=================== ==============================================================================================
+Landed              these chunks were delivered
+StateChanged        the backpressure state moved
+BreakerChanged      the breaker moved
+FlushFailed         a flush failed; when it will be tried again
+Dropped             these offsets were dropped, and why
+Released            these records were given back uncommitted, and why
+PartitionStopped    a partition is stopped by policy until a restart
+CommitFailed        a commit was refused
+=================== ==============================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sidecar.core.backpressure import State
+from sidecar.core.books import DropReason, ReleaseReason
+from sidecar.core.breaker import BreakerState
+from sidecar.core.records import Batch, Chunk, TopicPartition
+
+
+@dataclass(slots=True)
+class StartFlush:
+    """``attempt`` is 1 for the first try of this batch."""
+
+    flight: int
+    batch: Batch
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Partitions to pause in the client."""
+
+    partitions: Sequence[TopicPartition]
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Partitions to resume, each at its position (None: wherever the client stands)."""
+
+    positions: Mapping[TopicPartition, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitOffset:
+    """``offset`` is the next one to read; ``epoch`` is ours, ``leader_epoch`` Kafka's (None: unknown)."""
+
+    offset: int
+    epoch: int
+    leader_epoch: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Offsets to commit, all of the current assignment."""
+
+    offsets: Mapping[TopicPartition, CommitOffset]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """``expired`` tells that the deadline ended the drain before everything was flushed."""
+
+    expired: bool
+
+
+@dataclass(slots=True)
+class Landed:
+    """Chunks whose records were taken by the downstream, after ``seconds`` in the writer."""
+
+    chunks: Sequence[Chunk]
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """``pressure`` is what moved it."""
+
+    old: State
+    new: State
+    pressure: float
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerChanged:
+    """``probe_in`` is in seconds, when it opened."""
+
+    old: BreakerState
+    new: BreakerState
+    reason: str | None
+    probe_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlushFailed:
+    """``retry_in`` is in seconds; None when the records went back to the buffer instead."""
+
+    flight: int
+    records: int
+    attempt: int
+    reason: str
+    retry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Records of ``tp`` from ``start`` up to, not including, ``end``."""
+
+    tp: TopicPartition
+    start: int
+    end: int
+    records: int
+    reason: DropReason
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Records given back."""
+
+    tp: TopicPartition
+    records: int
+    reason: ReleaseReason
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStopped:
+    """``reason`` is for people and names the offset."""
+
+    tp: TopicPartition
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFailed:
+    """The offsets are offered again at the next interval, if they are still ours."""
+
+    partitions: Sequence[TopicPartition]
+    error: str
+
+
+Action = (
+    StartFlush
+    | Pause
+    | Resume
+    | Commit
+    | Finish
+    | Landed
+    | StateChanged
+    | BreakerChanged
+    | FlushFailed
+    | Dropped
+    | Released
+    | PartitionStopped
+    | CommitFailed
+)

@@ -1,0 +1,73 @@
+"""The books: every polled record ends in exactly one named outcome, and the sums agree at every moment.
+
+``polled = delivered + dead_lettered + dropped + released + buffered + in flight``
+
+The left side and the outcomes are counted here, per topic and per chunk. What is buffered and in flight is asked from the
+buffer, which counts on its own; so the difference, :meth:`Books.unaccounted`, is a check and not an identity.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+
+from sidecar.core.buffer import BoundedBuffer
+from sidecar.core.records import Chunk
+from sidecar.core.snapshot import BooksView
+
+
+class DropReason(enum.Enum):
+    """Why a record was dropped on purpose; the offset moves past it."""
+
+    DROP_OLDEST = "drop_oldest"
+    DROP_NEWEST = "drop_newest"
+    SAMPLE = "sample"
+    EXPIRED = "expired"
+    MAX_BLOCK = "max_block"
+    POISON = "poison"
+
+
+class ReleaseReason(enum.Enum):
+    """Why a record was given back uncommitted; whoever owns the partition next polls it again."""
+
+    REVOKED = "revoked"
+    LOST = "lost"
+    SHUTDOWN = "shutdown"
+    STOPPED = "stopped"
+
+
+class Books:
+    """Counters by topic, and by reason where there is one."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.polled: Counter[str] = Counter()
+        self.delivered: Counter[str] = Counter()
+        self.dropped: Counter[tuple[str, DropReason]] = Counter()
+        self.released: Counter[tuple[str, ReleaseReason]] = Counter()
+
+    def drop(self, topic: str, records: int, reason: DropReason) -> None:
+        """Count ``records`` of ``topic`` as dropped."""
+        self.dropped[topic, reason] += records
+
+    def release(self, chunk: Chunk, reason: ReleaseReason) -> None:
+        """Count the records of ``chunk`` as given back."""
+        self.released[chunk.tp.topic, reason] += len(chunk)
+
+    def unaccounted(self, buffer: BoundedBuffer) -> int:
+        """Return the records that the books have lost sight of; anything but 0 is a defect."""
+        outcomes = self.delivered.total() + self.dropped.total() + self.released.total()
+        return self.polled.total() - outcomes - buffer.size
+
+    def view(self, buffer: BoundedBuffer) -> BooksView:
+        """Return the books as they stand."""
+        return BooksView(
+            polled=dict(self.polled),
+            delivered=dict(self.delivered),
+            dead_lettered={},
+            dropped={(topic, reason.value): count for (topic, reason), count in self.dropped.items()},
+            released={(topic, reason.value): count for (topic, reason), count in self.released.items()},
+            buffered=buffer.queued_records,
+            in_flight=buffer.in_flight_records,
+            unaccounted=self.unaccounted(buffer),
+        )

@@ -1,0 +1,206 @@
+"""The bounded buffer: first in, first out per partition, limited in records and in bytes.
+
+What is in flight stays accounted here until its outcome is known: :meth:`BoundedBuffer.take` moves records from
+*queued* to *in flight*, :meth:`~BoundedBuffer.settle` frees them, :meth:`~BoundedBuffer.put_back` returns them
+to the head of their partition. ``size`` and ``utilization`` cover both.
+
+The limits are kept exactly: a push that does not fit is accepted as far as it fits. One exception makes
+progress possible at all: a record larger than the limit is accepted when nothing else is here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import accumulate, islice
+
+from sidecar.core.errors import AccountingError
+from sidecar.core.records import Chunk, TopicPartition, record_bytes
+
+
+class BoundedBuffer:
+    """Chunks queued per partition, with the memory they and the records in flight take."""
+
+    def __init__(self, max_records: int, max_bytes: int) -> None:
+        """Limit the buffer to ``max_records`` and ``max_bytes`` (accounted, see :data:`~sidecar.core.records.RECORD_BYTES`)."""
+        self.max_records = max_records
+        self.max_bytes = max_bytes
+        self.queued_records = 0
+        self.queued_bytes = 0
+        self.in_flight_records = 0
+        self.in_flight_bytes = 0
+        self._queues: dict[TopicPartition, deque[Chunk]] = {}
+        self._counts: dict[TopicPartition, int] = {}
+
+    @property
+    def size(self) -> int:
+        """Records held, queued and in flight."""
+        return self.queued_records + self.in_flight_records
+
+    @property
+    def nbytes(self) -> int:
+        """Accounted bytes held, queued and in flight."""
+        return self.queued_bytes + self.in_flight_bytes
+
+    @property
+    def capacity(self) -> int:
+        """How many records fit at most."""
+        return self.max_records
+
+    @property
+    def room_records(self) -> int:
+        """How many more records fit, by count."""
+        return max(0, self.max_records - self.size)
+
+    @property
+    def room_bytes(self) -> int:
+        """How many more bytes fit."""
+        return max(0, self.max_bytes - self.nbytes)
+
+    @property
+    def utilization(self) -> float:
+        """The fuller of the two limits, 1.0 = full (above it only while one oversize record passes)."""
+        return max(self.size / self.max_records, self.nbytes / self.max_bytes)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a limit is reached."""
+        return self.size >= self.max_records or self.nbytes >= self.max_bytes
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is queued or in flight."""
+        return self.size == 0
+
+    def queued(self, tp: TopicPartition) -> int:
+        """Count the queued records of ``tp``."""
+        return self._counts.get(tp, 0)
+
+    def head(self, tp: TopicPartition) -> Chunk | None:
+        """Return the oldest queued chunk of ``tp``."""
+        queue = self._queues.get(tp)
+        return queue[0] if queue else None
+
+    def push(self, chunk: Chunk) -> int:
+        """Queue as many records from the front of ``chunk`` as fit; return how many."""
+        fitting = self._fitting(chunk)
+        if fitting:
+            self._append(chunk if fitting == len(chunk) else chunk.slice(0, fitting))
+        return fitting
+
+    def push_evicting(self, chunk: Chunk, victims: Callable[[], Iterable[TopicPartition]]) -> tuple[int, list[Chunk]]:
+        """Queue ``chunk``, making room by evicting the oldest queued records of ``victims``.
+
+        ``victims`` yields the partitions that may lose records, first to lose first; it is asked again
+        after each eviction. Returns how many records of ``chunk`` were queued and what was evicted. What is in flight is never evicted,
+        so less than the whole chunk may fit.
+        """
+        evicted: list[Chunk] = []
+        pushed = self.push(chunk)
+        while pushed < len(chunk):
+            rest = chunk.slice(pushed, len(chunk))
+            loss = self._evict_for(rest, victims())
+            if loss is None:
+                break
+            evicted.append(loss)
+            pushed += self.push(rest)
+        return pushed, evicted
+
+    def take(self, tp: TopicPartition, max_records: int, max_bytes: float) -> list[Chunk]:
+        """Move records from the head of ``tp`` to in flight, as many as both limits allow; they may be none."""
+        queue = self._queues.get(tp)
+        taken: list[Chunk] = []
+        while queue and max_records > 0:
+            chunk = self._pop_head(tp, queue, max_records, max_bytes)
+            if chunk is None:
+                break
+            taken.append(chunk)
+            max_records -= len(chunk)
+            max_bytes -= chunk.nbytes
+            self.in_flight_records += len(chunk)
+            self.in_flight_bytes += chunk.nbytes
+        return taken
+
+    def settle(self, chunk: Chunk) -> None:
+        """Free a chunk that was taken, its outcome being known. Raises AccountingError if that much is not in flight."""
+        if len(chunk) > self.in_flight_records or chunk.nbytes > self.in_flight_bytes:
+            msg = f"{chunk.tp}: {len(chunk)} records settled, {self.in_flight_records} in flight"
+            raise AccountingError(msg)
+        self.in_flight_records -= len(chunk)
+        self.in_flight_bytes -= chunk.nbytes
+
+    def put_back(self, chunks: list[Chunk]) -> None:
+        """Return chunks of one partition, in offset order, from in flight to the head of its queue."""
+        for chunk in reversed(chunks):
+            self.settle(chunk)
+            self._queues.setdefault(chunk.tp, deque()).appendleft(chunk)
+            self._count(chunk.tp, len(chunk), chunk.nbytes)
+
+    def drop_partition(self, tp: TopicPartition) -> list[Chunk]:
+        """Remove and return what is queued of ``tp``; what is in flight stays."""
+        chunks = list(self._queues.pop(tp, ()))
+        for chunk in chunks:
+            self._count(tp, -len(chunk), -chunk.nbytes)
+        self._counts.pop(tp, None)
+        return chunks
+
+    def clear(self) -> list[Chunk]:
+        """Remove and return everything queued; what is in flight stays."""
+        return [chunk for tp in list(self._queues) for chunk in self.drop_partition(tp)]
+
+    def _fitting(self, chunk: Chunk) -> int:
+        if len(chunk) <= self.max_records - self.size and chunk.nbytes <= self.max_bytes - self.nbytes:
+            return len(chunk)
+        fitting = _prefix(chunk, self.room_records, self.room_bytes)
+        return 1 if fitting == 0 and self.is_empty else fitting
+
+    def _append(self, chunk: Chunk) -> None:
+        queue = self._queues.get(chunk.tp)
+        if queue is None:
+            queue = self._queues[chunk.tp] = deque()
+        queue.append(chunk)
+        self._count(chunk.tp, len(chunk), chunk.nbytes)
+
+    def _count(self, tp: TopicPartition, records: int, nbytes: int) -> None:
+        self._counts[tp] = self._counts.get(tp, 0) + records
+        self.queued_records += records
+        self.queued_bytes += nbytes
+
+    def _evict_for(self, chunk: Chunk, victims: Iterable[TopicPartition]) -> Chunk | None:
+        """Evict from the head of the first victim that has queued records as much as ``chunk`` lacks, or its first chunk."""
+        for tp in victims:
+            queue = self._queues.get(tp)
+            if queue:
+                lacking = _prefix_of(queue[0], len(chunk) - self.room_records, chunk.nbytes - self.room_bytes)
+                return self._pop_head(tp, queue, lacking, float("inf"))
+        return None
+
+    def _pop_head(self, tp: TopicPartition, queue: deque[Chunk], max_records: int, max_bytes: float) -> Chunk | None:
+        head = queue[0]
+        fitting = len(head) if len(head) <= max_records and head.nbytes <= max_bytes else _prefix(head, max_records, max_bytes)
+        if fitting == 0:
+            return None
+        if fitting == len(head):
+            taken = queue.popleft()
+        else:
+            taken, queue[0] = head.slice(0, fitting), head.slice(fitting, len(head))
+        self._count(tp, -len(taken), -taken.nbytes)
+        return taken
+
+
+def _prefix_of(chunk: Chunk, min_records: int, min_bytes: int) -> int:
+    """Count the records from the front that make up both amounts, at least one, at most all."""
+    for count, total in enumerate(accumulate(record_bytes(chunk)), start=1):
+        if count >= min_records and total >= min_bytes:
+            return count
+    return len(chunk)
+
+
+def _prefix(chunk: Chunk, max_records: int, max_bytes: float) -> int:
+    """Count the records from the front that fit into both limits."""
+    fitting = 0
+    for total in islice(accumulate(record_bytes(chunk)), max_records):
+        if total > max_bytes:
+            break
+        fitting += 1
+    return fitting

@@ -1,0 +1,89 @@
+"""Commits: which offsets are committed, and when.
+
+Asynchronous in the steady state: at most one is outstanding, every ``commit_interval``, ten times as often while nothing is buffered (the
+tail of a topic should not look like lag). A refused commit is offered again at the next interval. The synchronous ones, on revocation and
+at the end, are made by the shell from :meth:`Commits.unacknowledged`.
+
+An offset is only ever taken from the ledger of a current assignment, so it is never behind one that was committed in this epoch and never passes a
+record without an outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sidecar.core.actions import Commit, CommitFailed, CommitOffset
+from sidecar.core.events import CommitFinished
+from sidecar.core.records import TopicPartition
+from sidecar.core.state import EngineState, Partition
+
+IDLE_SHARE = 0.1
+"""While nothing is buffered a commit waits only this share of the interval."""
+
+
+class Commits:
+    """Keeps the committed offsets close behind the ledgers."""
+
+    def __init__(self, state: EngineState) -> None:
+        """Work on the engine's state; nothing is outstanding."""
+        self._state = state
+        self._outstanding = False
+        self._last = float("-inf")
+
+    def run(self, now: float) -> None:
+        """Ask for a commit if one is due and there is something to commit."""
+        if self._outstanding or now < self._due():
+            return
+        offsets = {}
+        for tp, partition in self._state.partitions.items():
+            offset = partition.ledger.committable
+            if offset is not None and not partition.revoking and offset > (partition.requested or 0):
+                partition.requested = offset
+                offsets[tp] = _commit_offset(partition, offset)
+        if offsets:
+            self._outstanding = True
+            self._state.actions.append(Commit(offsets))
+        self._last = now
+
+    def next_due(self) -> float | None:
+        """Return when :meth:`run` may have something to do; None: nothing waits to be committed."""
+        if self._outstanding or not any(_waits(partition) for partition in self._state.partitions.values()):
+            return None
+        return self._due()
+
+    def finished(self, event: CommitFinished) -> None:
+        """Take note of an answer. It concerns only partitions that are still in the epoch in which they were committed."""
+        self._outstanding = False
+        current = [p for tp, epoch in event.epochs.items() if (p := self._state.partitions.get(tp)) and p.epoch == epoch]
+        for partition in current:
+            if event.error is None:
+                partition.committed = max(partition.committed or 0, event.offsets[partition.tp])
+            else:
+                partition.requested = partition.start if partition.committed is None else partition.committed
+        if event.error is not None:
+            self._state.actions.append(CommitFailed(list(event.offsets), event.error))
+
+    def unacknowledged(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, CommitOffset]:
+        """Return the offsets of ``tps`` that no answer has confirmed yet."""
+        offsets = {}
+        for tp in tps:
+            partition = self._state.partitions.get(tp)
+            if partition is None or partition.ledger.committable is None:
+                continue
+            known = partition.start if partition.committed is None else partition.committed
+            if partition.ledger.committable > (known or 0):
+                offsets[tp] = _commit_offset(partition, partition.ledger.committable)
+        return offsets
+
+    def _due(self) -> float:
+        interval = self._state.config.commit_interval
+        return self._last + (interval * IDLE_SHARE if self._state.buffer.is_empty else interval)
+
+
+def _waits(partition: Partition) -> bool:
+    offset = partition.ledger.committable
+    return offset is not None and not partition.revoking and offset > (partition.requested or 0)
+
+
+def _commit_offset(partition: Partition, offset: int) -> CommitOffset:
+    return CommitOffset(offset, partition.epoch, partition.ledger.leader_epoch(offset))

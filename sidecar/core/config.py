@@ -1,0 +1,81 @@
+"""What the engine is told at its start: limits, policies and times, as frozen values. Seconds and bytes throughout."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+class Strategy(enum.Enum):
+    """What happens to the records of a topic when the buffer is full (see :mod:`sidecar.core.intake`)."""
+
+    BLOCK = "block"
+    DROP_OLDEST = "drop_oldest"
+    DROP_NEWEST = "drop_newest"
+    SAMPLE = "sample"
+
+
+class OnPoison(enum.Enum):
+    """What happens to a record that the downstream will never take, where there is no dead-letter topic."""
+
+    STOP = "stop"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The overload policy of a topic.
+
+    ``sample_rate`` keeps 1 in N. ``max_block`` is how long a ``block`` partition may be held before its newest records
+    are dropped (None: for ever). ``max_age`` drops records older than this when they are about to be flushed.
+    ``priority`` orders eviction: the lowest goes first.
+    """
+
+    strategy: Strategy = Strategy.BLOCK
+    sample_rate: int = 10
+    max_block: float | None = None
+    max_age: float | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FlushLimits:
+    """Bounds of the flush control: records, bytes and seconds; the controller chooses within them."""
+
+    first_batch: int = 500
+    max_batch: int = 10_000
+    max_batch_bytes: int = 8 * 1024 * 1024
+    min_interval: float = 0.1
+    max_interval: float = 30.0
+    target_latency: float = 0.5
+    max_in_flight: int = 8
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLimits:
+    """Full-jitter backoff: attempt ``k`` waits a random time below ``min(max_wait, base * 2**(k-1))`` seconds."""
+
+    base: float = 0.1
+    max_wait: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """Everything that the engine is configured by.
+
+    ``policy`` returns the policy of a topic; it is asked once per topic.
+    ``pause_after`` is how long a hold of every partition means not polling before it means ``pause()``.
+    """
+
+    max_messages: int = 50_000
+    max_bytes: int = 64 * 1024 * 1024
+    high_watermark: float = 0.8
+    low_watermark: float = 0.5
+    policy: Callable[[str], Policy] = field(default=lambda _topic: Policy())
+    flush: FlushLimits = FlushLimits()
+    retry: RetryLimits = RetryLimits()
+    on_poison: OnPoison = OnPoison.STOP
+    pause_after: float = 1.0
+    commit_interval: float = 1.0

@@ -1,0 +1,204 @@
+"""The engine: events in, actions out. It decides everything and does nothing.
+
+:meth:`Engine.handle` takes one event of :mod:`sidecar.core.events` and the time, and returns the actions of
+:mod:`sidecar.core.actions` to carry out, in order. It has no clock, no thread, no I/O and no log; the same events with the same random
+numbers give the same actions. One thread owns an engine.
+
+Every event goes the same way: first what it means in itself (a row of the table in ``__init__``), then :meth:`Engine._settle`, which brings
+pressure, flights, holds and commits in line with the new state. So no part needs to know which event made
+its work necessary.
+
+Invariants, checked after every step by the property tests: the books balance; each record gets one outcome; what is committed has
+an outcome; the buffer keeps its limits; order is kept within a partition; DRAINING is never left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+from sidecar.core.actions import Action, CommitOffset, Finish, StateChanged
+from sidecar.core.backpressure import Signal, State
+from sidecar.core.books import ReleaseReason
+from sidecar.core.commits import Commits
+from sidecar.core.config import EngineConfig, Strategy
+from sidecar.core.dispatch import Dispatch
+from sidecar.core.events import (
+    Advanced,
+    Assigned,
+    CommitFinished,
+    DrainRequested,
+    Event,
+    FlushFinished,
+    Lost,
+    PartitionFailed,
+    Polled,
+    RevokeBegun,
+    Revoked,
+    Tick,
+)
+from sidecar.core.holds import Holds
+from sidecar.core.intake import Intake
+from sidecar.core.landing import HASTE, Landing
+from sidecar.core.ownership import Ownership
+from sidecar.core.records import TopicPartition
+from sidecar.core.snapshot import Snapshot
+from sidecar.core.state import EngineState
+from sidecar.core.views import snapshot
+
+POLL_RECORDS = 500
+"""The most records of one poll; above this ``consume()`` gets no cheaper a record."""
+
+
+class Engine:
+    """The decisions of one sidecar."""
+
+    def __init__(self, config: EngineConfig, random: Random) -> None:
+        """Begin with nothing assigned. ``random`` is the only source of chance."""
+        state = self._state = EngineState.fresh(config, random)
+        self._intake = Intake(state)
+        self._dispatch = Dispatch(state)
+        self._landing = Landing(state)
+        self._holds = Holds(state)
+        self._commits = Commits(state)
+        self._ownership = Ownership(state, self._landing)
+        self._finished = False
+        self._handlers: dict[type, Callable[[Any, float], None]] = {
+            Assigned: lambda event, _now: self._ownership.assign(event.starts),
+            RevokeBegun: lambda event, _now: self._ownership.begin_revoke(event.partitions),
+            Revoked: lambda event, _now: self._ownership.fence(event.partitions, ReleaseReason.REVOKED),
+            Lost: lambda event, _now: self._ownership.fence(event.partitions, ReleaseReason.LOST),
+            Polled: self._polled,
+            Advanced: self._advanced,
+            PartitionFailed: self._partition_failed,
+            FlushFinished: self._landing.land,
+            CommitFinished: lambda event, _now: self._commits.finished(event),
+            DrainRequested: self._drain,
+            Tick: lambda _event, _now: None,
+        }
+
+    def handle(self, event: Event, now: float) -> list[Action]:
+        """Take note of ``event`` at ``now`` (monotonic seconds, never going back); return what is to be done."""
+        self._handlers[type(event)](event, now)
+        self._settle(now)
+        actions, self._state.actions = self._state.actions, []
+        return actions
+
+    @property
+    def polling(self) -> bool:
+        """Whether the client may be polled for records now; False only while every partition is held and none is paused yet."""
+        return self._holds.polling
+
+    @property
+    def flowing(self) -> bool:
+        """Whether a poll can bring records: some partition is not held."""
+        return len(self._holds.reasons) < len(self._state.partitions)
+
+    @property
+    def poll_limit(self) -> int:
+        """How many records to poll at most: never more than fit, as long as nothing may be dropped."""
+        room = self._state.buffer.room_records
+        if room >= POLL_RECORDS or any(p.policy.strategy is not Strategy.BLOCK for p in self._state.partitions.values()):
+            return POLL_RECORDS
+        return max(1, room)
+
+    @property
+    def stopped(self) -> dict[TopicPartition, str]:
+        """The partitions that a policy stopped, and why."""
+        return {tp: p.stopped for tp, p in self._state.partitions.items() if p.stopped is not None}
+
+    def next_due(self, now: float) -> float | None:
+        """Return when a Tick is needed if nothing else happens before; None: not at all."""
+        dues = (
+            self._dispatch.next_due(now),
+            self._holds.next_due(now),
+            self._commits.next_due(),
+            None if self._finished else self._state.drain_deadline,
+        )
+        return min((due for due in dues if due is not None), default=None)
+
+    def in_flight_of(self, tps: Iterable[TopicPartition]) -> int:
+        """Count the flushes that a flusher holds now with records of ``tps``."""
+        wanted = set(tps)
+        running = (flight for flight in self._state.flights.values() if flight.due is None)
+        return sum(any(chunk.tp in wanted for chunk in flight.batch.chunks) for flight in running)
+
+    def positions(self) -> dict[TopicPartition, int | None]:
+        """Return the offset after the last polled record of each partition."""
+        return {tp: partition.ledger.position for tp, partition in self._state.partitions.items()}
+
+    def epoch(self, tp: TopicPartition) -> int | None:
+        """Return the epoch of an assigned partition; None when it is not assigned."""
+        partition = self._state.partitions.get(tp)
+        return None if partition is None else partition.epoch
+
+    def offsets_to_commit(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, CommitOffset]:
+        """Return what a synchronous commit of ``tps`` should commit; empty when everything was acknowledged."""
+        return self._commits.unacknowledged(tps)
+
+    def snapshot(self, now: float) -> Snapshot:
+        """Describe the engine; it costs time by the number of partitions, so not on each event."""
+        return snapshot(self._state, self._holds, now)
+
+    def _polled(self, event: Polled, now: float) -> None:
+        for chunk in event.chunks:
+            self._intake.take(chunk, now)
+
+    def _advanced(self, event: Advanced, _now: float) -> None:
+        """Pass offsets without records; not where records were refused, since the client is past those."""
+        for tp, position in event.positions.items():
+            partition = self._state.partitions.get(tp)
+            if partition is not None and not partition.refused and partition.stopped is None:
+                partition.ledger.advance(position)
+
+    def _partition_failed(self, event: PartitionFailed, _now: float) -> None:
+        partition = self._state.partitions.get(event.tp)
+        if partition is not None and partition.stopped is None:
+            self._state.stop(partition, event.reason)
+
+    def _drain(self, event: DrainRequested, now: float) -> None:
+        """Begin to drain; a second request can only bring the deadline forward."""
+        state = self._state
+        if state.drain_deadline is not None:
+            state.drain_deadline = min(state.drain_deadline, event.deadline)
+            return
+        state.drain_deadline = event.deadline
+        self._signal(Signal.DRAIN)
+        self._landing.hasten_retries(now)
+        state.breaker.hasten(now + HASTE)
+
+    def _settle(self, now: float) -> None:
+        self._signal(self._level())
+        self._end_drain(now)
+        self._dispatch.run(now)
+        self._holds.update(now)
+        self._commits.run(now)
+
+    def _level(self) -> Signal:
+        """Read the pressure. What did not fit means full, also when the limit in bytes is not reached exactly."""
+        state = self._state
+        overflowed, state.overflowed = state.overflowed, False
+        return Signal.FULL if overflowed else state.backpressure.level(state.buffer.utilization)
+
+    def _signal(self, signal: Signal) -> None:
+        backpressure, old = self._state.backpressure, self._state.backpressure.state
+        if backpressure.signal(signal):
+            self._state.actions.append(StateChanged(old, backpressure.state, self._state.buffer.utilization))
+
+    def _end_drain(self, now: float) -> None:
+        """Finish once nothing is left, or the deadline has come."""
+        state = self._state
+        if state.drain_deadline is None or self._finished:
+            return
+        expired = now >= state.drain_deadline and not state.buffer.is_empty
+        if expired:
+            self._ownership.release_everything()
+        if state.buffer.is_empty:
+            self._finished = True
+            state.actions.append(Finish(expired))
+
+    @property
+    def state(self) -> State:
+        """The backpressure state."""
+        return self._state.backpressure.state

@@ -1,0 +1,121 @@
+"""What happens to the engine: with :mod:`sidecar.core.actions`, the whole of what the sidecar does.
+
+A shell tells the engine each event once, in the order in which it happened, on the thread that owns the engine.
+
+=================== ==============================================================================================
+Assigned            partitions are ours now, in a new epoch, from these positions
+RevokeBegun         partitions will be taken away: no more intake or flushes of them, what is in flight may finish
+Revoked             they are gone: fence them, give back the rest (what is committable was committed before this)
+Lost                they have been gone for a while: fence, give back, never commit
+Polled              records came
+Advanced            the client's position passed offsets that hold no record (aborted, transaction markers)
+PartitionFailed     a partition cannot go on by policy (its offset is out of range)
+FlushFinished       a flush came to a result
+CommitFinished      the broker answered a commit
+DrainRequested      finish everything until the deadline, take nothing more
+Tick                time passed: see ``Engine.next_due``
+=================== ==============================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sidecar.core.records import Chunk, TopicPartition
+from sidecar.core.results import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """``starts``: the offset each new partition begins at; None where only its first record will tell."""
+
+    starts: Mapping[TopicPartition, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeBegun:
+    """The revocation callback was entered."""
+
+    partitions: Sequence[TopicPartition]
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The revocation callback is about to return."""
+
+    partitions: Sequence[TopicPartition]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The group went on without us."""
+
+    partitions: Sequence[TopicPartition]
+
+
+@dataclass(slots=True)
+class Polled:
+    """The chunks of one poll, at most one per partition."""
+
+    chunks: Sequence[Chunk]
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """Positions of the client, by partition."""
+
+    positions: Mapping[TopicPartition, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFailed:
+    """``reason`` is for people."""
+
+    tp: TopicPartition
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlushFinished:
+    """``flight`` is the number from :class:`~sidecar.core.actions.StartFlush`; ``seconds`` is how long the writer took."""
+
+    flight: int
+    result: Result
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFinished:
+    """``error`` is None on success. ``epochs`` says whose offsets these were."""
+
+    offsets: Mapping[TopicPartition, int]
+    epochs: Mapping[TopicPartition, int]
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DrainRequested:
+    """``deadline`` is on the clock of ``now``."""
+
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Nothing but time passed."""
+
+
+Event = (
+    Assigned
+    | RevokeBegun
+    | Revoked
+    | Lost
+    | Polled
+    | Advanced
+    | PartitionFailed
+    | FlushFinished
+    | CommitFinished
+    | DrainRequested
+    | Tick
+)

@@ -1,0 +1,149 @@
+"""Holds: from which partitions no records are taken, why, and what the client is told about it.
+
+A partition is held while it has at least one reason. ``pause()`` throws away what the client has prefetched, so while *every*
+partition is held the loop first just does not poll (:attr:`Holds.polling` is False) for up to ``pause_after`` seconds; after that,
+or as soon as some partitions are held and others not, the held ones are paused. A resume always seeks to the ledger's position: ``resume()``
+alone can take a second to wake the client up, and refused records must be fetched again.
+
+A drain pauses at once: it must keep polling, so that the session lives.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from sidecar.core.actions import Pause, Resume
+from sidecar.core.backpressure import State
+from sidecar.core.breaker import BreakerState
+from sidecar.core.config import Strategy
+from sidecar.core.intake import blocked_too_long
+from sidecar.core.records import TopicPartition
+from sidecar.core.state import EngineState, Partition
+
+
+class HoldReason(enum.Enum):
+    """Why no records are taken of a partition."""
+
+    BUFFER = "buffer"
+    ROOM = "room"
+    BREAKER = "breaker"
+    DRAIN = "drain"
+    STOPPED = "stopped"
+
+
+class Holds:
+    """Decides holds and keeps the client's paused set equal to what is wanted."""
+
+    def __init__(self, state: EngineState) -> None:
+        """Begin with nothing held."""
+        self._state = state
+        self.reasons: dict[TopicPartition, tuple[HoldReason, ...]] = {}
+        self.polling = True
+        self.holds = 0
+        self.pauses = 0
+        self._paused: dict[TopicPartition, int] = {}
+        self._last: tuple[State, BreakerState, bool] | None = None
+        self._idle_since: float | None = None
+
+    def update(self, now: float) -> None:
+        """Recompute every partition's reasons, then pause and resume accordingly; cheap while nothing is held."""
+        condition = self._condition()
+        if condition == self._last and not (self._state.holds_stale or self.reasons or self._paused):
+            return
+        self._last, self._state.holds_stale = condition, False
+        self._forget_fenced()
+        held = {}
+        for tp, partition in self._state.partitions.items():
+            reasons = self._reasons(partition, now)
+            if reasons:
+                held[tp] = reasons
+                if tp not in self.reasons:
+                    self.holds += 1
+        self.reasons = held
+        self._steer(now)
+
+    def next_due(self, now: float) -> float | None:
+        """Return when a hold changes by time alone: not polling becomes a pause, or ``max_block`` is over."""
+        dues = [] if self._idle_since is None or self.polling else [self._idle_since + self._state.config.pause_after]
+        for tp in self.reasons:
+            partition = self._state.partitions[tp]
+            if partition.policy.max_block is not None and partition.held_since is not None:
+                dues.append(partition.held_since + partition.policy.max_block)
+        return min((due for due in dues if due > now), default=None)
+
+    def _condition(self) -> tuple[State, BreakerState, bool]:
+        """Return all that can hold a partition and is not its own."""
+        state = self._state
+        return state.backpressure.state, state.breaker.state, self._breaker_holds()
+
+    def _forget_fenced(self) -> None:
+        """Drop what is known of partitions that are ours no more, or were assigned anew: the client forgot those pauses itself."""
+        epochs = {tp: partition.epoch for tp, partition in self._state.partitions.items()}
+        self._paused = {tp: epoch for tp, epoch in self._paused.items() if epochs.get(tp) == epoch}
+        self.reasons = {tp: reasons for tp, reasons in self.reasons.items() if tp in epochs}
+
+    def _reasons(self, partition: Partition, now: float) -> tuple[HoldReason, ...]:
+        state = self._state
+        reasons = []
+        if state.draining:
+            reasons.append(HoldReason.DRAIN)
+        if partition.stopped is not None:
+            reasons.append(HoldReason.STOPPED)
+        if self._breaker_holds():
+            reasons.append(HoldReason.BREAKER)
+        reasons += self._pressure_reasons(partition, now)
+        return tuple(reasons)
+
+    def _pressure_reasons(self, partition: Partition, now: float) -> list[HoldReason]:
+        """Reasons that ``max_block`` ends. ``held_since`` stays until they are gone, so that shedding goes on until then."""
+        state, reasons = self._state, []
+        if partition.policy.strategy is Strategy.BLOCK and state.backpressure.holds_blocking_topics:
+            reasons.append(HoldReason.BUFFER)
+        if partition.refused and not state.buffer.is_empty and partition.refused > state.buffer.room_bytes:
+            reasons.append(HoldReason.ROOM)
+        if not reasons:
+            partition.held_since = None
+        elif partition.held_since is None:
+            partition.held_since = now
+        elif blocked_too_long(partition, now):
+            return []
+        return reasons
+
+    def _breaker_holds(self) -> bool:
+        """Held while the breaker is open; half-open only while there is something to probe with, else nothing ever would be."""
+        state = self._state
+        if state.breaker.state is BreakerState.HALF_OPEN:
+            return not state.buffer.is_empty
+        return state.breaker.state is BreakerState.OPEN
+
+    def _steer(self, now: float) -> None:
+        state, partitions = self._state, self._state.partitions
+        all_held = bool(partitions) and len(self.reasons) == len(partitions)
+        if not all_held or state.draining:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = now
+        waits = all_held and self._idle_since is not None and now - self._idle_since < state.config.pause_after
+        self._pause(waits_only=waits)
+        self._resume()
+        self.polling = not waits or bool(self._paused)
+
+    def _pause(self, *, waits_only: bool) -> None:
+        """Pause what is held and is not paused yet; a partition with refused records at once, the client is past them."""
+        partitions = self._state.partitions
+        wanted = [tp for tp in self.reasons if tp not in self._paused and (not waits_only or partitions[tp].refused)]
+        wanted += [tp for tp, p in partitions.items() if p.refused and tp not in self.reasons and tp not in self._paused]
+        if wanted:
+            self._paused.update({tp: partitions[tp].epoch for tp in wanted})
+            self.pauses += len(wanted)
+            self._state.actions.append(Pause(wanted))
+
+    def _resume(self) -> None:
+        positions = {}
+        for tp in [tp for tp in self._paused if tp not in self.reasons]:
+            partition = self._state.partitions[tp]
+            partition.refused = 0
+            positions[tp] = partition.ledger.position
+            del self._paused[tp]
+        if positions:
+            self._state.actions.append(Resume(positions))

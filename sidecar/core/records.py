@@ -1,0 +1,175 @@
+"""Records, held as columns: one :class:`Chunk` per partition and poll, one :class:`Batch` per flush.
+
+A chunk is a run of records of one partition in offset order. Its records are columns
+(lists of equal length) because a list of bytes is one object to the garbage collector and
+everything the sidecar does (locking, counting, routing) is done once per chunk, never per record.
+
+*Coverage.* Kafka offsets have gaps (compaction, transaction markers, sampled-out records). A chunk
+covers the half-open range ``[start, end)``: each record covers from its own offset up to the
+next record's. Slices of a chunk tile its coverage exactly, so the ledger needs no
+knowledge of gaps inside a chunk.
+
+Chunks and batches are shared between threads and are never changed after construction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+RECORD_BYTES = 192
+"""Memory of one buffered record beside its payload bytes.
+
+Two ``bytes`` headers (33 bytes each, in 16-byte allocator steps), the timestamp's ``int`` (32), an offset's
+``int`` where offsets have gaps (32) and four list slots (8 each). A test
+measures it against the allocator.
+"""
+
+HEADER_BYTES = 160
+"""Memory of one header beside its key and value: tuple, ``str``, ``bytes`` and list slot."""
+
+Header = tuple[str, bytes | None]
+Headers = Sequence[Header]
+
+
+class TopicPartition(NamedTuple):
+    """A partition of a topic: the unit of order, of assignment and of commits."""
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        """Render as ``topic[3]``, the way Kafka's own tools do."""
+        return f"{self.topic}[{self.partition}]"
+
+
+@dataclass(slots=True, eq=False)
+class Chunk:
+    """Records of one partition from one poll (or a slice of them), in offset order, as columns.
+
+    ``offsets`` is a ``range`` when there are no gaps. ``timestamps`` are Kafka's, in ms since the
+    epoch, as the producer or broker set them (-1 when there is none; any 64-bit value is possible).
+    ``headers`` is None when nobody asked for headers; inside it, an entry is None when the record has none
+    and :data:`UNREADABLE` when the client could not decode them.
+    ``end`` is the offset after the covered range, ``nbytes`` the accounted memory, ``polled_at`` a
+    monotonic time in seconds, ``polled_wall_ms`` the wall clock at the same moment, ``weight`` the number of polled
+    records that each one stands for (above 1 when sampled). ``leader_epoch`` is None when unknown.
+    """
+
+    tp: TopicPartition
+    epoch: int
+    offsets: Sequence[int]
+    timestamps: Sequence[int]
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    headers: Sequence[Headers | None] | None
+    end: int
+    nbytes: int
+    polled_at: float
+    polled_wall_ms: int
+    weight: int = 1
+    leader_epoch: int | None = None
+
+    def __len__(self) -> int:
+        """Count the records."""
+        return len(self.timestamps)
+
+    @property
+    def start(self) -> int:
+        """The offset of the first record."""
+        return self.offsets[0]
+
+    def slice(self, first: int, stop: int) -> Chunk:
+        """Return the records ``first`` .. ``stop - 1``; together, adjacent slices cover what the chunk covers."""
+        headers = None if self.headers is None else self.headers[first:stop]
+        keys, values = self.keys[first:stop], self.values[first:stop]
+        return Chunk(
+            self.tp,
+            self.epoch,
+            self.offsets[first:stop],
+            self.timestamps[first:stop],
+            keys,
+            values,
+            headers,
+            self.offsets[stop] if stop < len(self) else self.end,
+            accounted_bytes(keys, values, headers),
+            self.polled_at,
+            self.polled_wall_ms,
+            self.weight,
+            self.leader_epoch,
+        )
+
+    def pick(self, indexes: Sequence[int], weight: int) -> Chunk:
+        """Return only the records at ``indexes`` (ascending, at least one); the records between become gaps."""
+        headers = None if self.headers is None else [self.headers[i] for i in indexes]
+        keys, values = [self.keys[i] for i in indexes], [self.values[i] for i in indexes]
+        return Chunk(
+            self.tp,
+            self.epoch,
+            [self.offsets[i] for i in indexes],
+            [self.timestamps[i] for i in indexes],
+            keys,
+            values,
+            headers,
+            self.end,
+            accounted_bytes(keys, values, headers),
+            self.polled_at,
+            self.polled_wall_ms,
+            weight,
+            self.leader_epoch,
+        )
+
+
+UNREADABLE: Headers = ()
+"""Stands for headers that the client could not decode (a header key that is not UTF-8); compare by identity."""
+
+
+def accounted_bytes(
+    keys: Sequence[bytes | None],
+    values: Sequence[bytes | None],
+    headers: Sequence[Headers | None] | None,
+) -> int:
+    """Return the memory that records with these columns take, in bytes: payload plus :data:`RECORD_BYTES` each."""
+    payload = sum(map(len, filter(None, keys))) + sum(map(len, filter(None, values)))
+    if headers is not None:
+        payload += sum(map(_headers_bytes, filter(None, headers)))
+    return payload + RECORD_BYTES * len(values)
+
+
+def record_bytes(chunk: Chunk) -> Iterator[int]:
+    """Yield the accounted memory of each record of ``chunk``, in order; they add up to ``chunk.nbytes``."""
+    headers = chunk.headers or itertools.repeat(None)
+    for key, value, head in zip(chunk.keys, chunk.values, headers, strict=False):
+        yield RECORD_BYTES + len(key or b"") + len(value or b"") + (_headers_bytes(head) if head else 0)
+
+
+def _headers_bytes(headers: Headers) -> int:
+    return sum(HEADER_BYTES + len(key) + len(value or b"") for key, value in headers)
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """What one flush hands to the writer: chunks of one or more partitions, those of one partition in offset order."""
+
+    chunks: tuple[Chunk, ...]
+    records: int
+    nbytes: int
+
+    @classmethod
+    def of(cls, chunks: Sequence[Chunk]) -> Batch:
+        """Build a batch and its totals from ``chunks``."""
+        return cls(tuple(chunks), sum(map(len, chunks)), sum(chunk.nbytes for chunk in chunks))
+
+
+def batch_id(batch: Batch) -> str:
+    """Return a name for exactly these records: the same on each retry, in each process, after each restart.
+
+    It is a digest of (topic, partition, first offset, end, count) of each chunk, in order: 32 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for chunk in batch.chunks:
+        digest.update(f"{chunk.tp.topic}\0{chunk.tp.partition}\0{chunk.start}\0{chunk.end}\0{len(chunk)}\0".encode())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,85 @@
+"""What a flush came to: the closed list of answers that a writer gives, each a value.
+
+A writer never raises for a failure of the downstream; it maps the failure to one of these, and the engine
+decides. ``reason`` is a short text for people: a status line or an error class, never a payload or a secret.
+
+========== ============================================================= =========================================
+result     meaning                                                       what the engine does
+========== ============================================================= =========================================
+Delivered  every record was taken                                        completes them
+Partial    every record was taken but those named                        completes the others, acts on each failure
+Retriable  none is known to be taken, the same batch may pass later       waits (full jitter, ``wait`` at least), repeats
+Poison     none is known to be taken, one record at least never will be  isolates it, then stops or drops
+TooLarge   none was taken, fewer records may pass                        repeats with half
+Systemic   none was taken, no batch would be                             opens the breaker, holds the partitions
+========== ============================================================= =========================================
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from sidecar.core.records import TopicPartition
+
+
+class FailureAction(enum.Enum):
+    """What the writer asks for one record that it did not take."""
+
+    RETRY = "retry"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFailure:
+    """One record that was not taken, by its place in Kafka."""
+
+    tp: TopicPartition
+    offset: int
+    action: FailureAction
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Every record of the batch was taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """Every record of the batch was taken except ``failures`` (never empty, each a record of the batch)."""
+
+    failures: tuple[RecordFailure, ...]
+    wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retriable:
+    """Nothing is known to be taken; the same batch may pass later, after ``wait`` seconds where the writer knows."""
+
+    reason: str
+    wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """Nothing is known to be taken; at least one record of the batch never will be."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """The batch was refused for its size."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Systemic:
+    """No batch would pass now: the downstream is unreachable, or refuses us as a whole."""
+
+    reason: str
+
+
+Result = Delivered | Partial | Retriable | Poison | TooLarge | Systemic

@@ -1,0 +1,88 @@
+"""What the engine says about itself: frozen values, made by the owning thread, read by every other one.
+
+Metrics, ``/status``, probes and logs are made from these and never from live state.
+Times are seconds of the monotonic clock unless a name says otherwise; ``*_wall_ms`` is Unix time in ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sidecar.core.records import TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class BooksView:
+    """Where every polled record went. By topic, or by (topic, reason); ``unaccounted`` must be 0."""
+
+    polled: Mapping[str, int]
+    delivered: Mapping[str, int]
+    dead_lettered: Mapping[str, int]
+    dropped: Mapping[tuple[str, str], int]
+    released: Mapping[tuple[str, str], int]
+    buffered: int
+    in_flight: int
+    unaccounted: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionView:
+    """One assigned partition.
+
+    ``position`` is the offset after the last polled record (None before the first and where no start is known),
+    ``committed`` the last offset whose commit was acknowledged in this epoch, ``committable`` the lowest offset without an outcome.
+    ``oldest_wall_ms`` is the timestamp of the oldest record without an outcome that is here (None: none is here),
+    ``last_wall_ms`` that of the last polled record. ``holds`` names the reasons for which no records are taken
+    (empty: not held), ``stopped`` says for people why a policy stopped it.
+    """
+
+    tp: TopicPartition
+    epoch: int
+    position: int | None
+    committed: int | None
+    committable: int | None
+    buffered: int
+    in_flight: int
+    oldest_wall_ms: int | None
+    last_wall_ms: int | None
+    holds: tuple[str, ...]
+    stopped: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowView:
+    """The flush control and the breaker: what they chose and why nothing moves, if nothing moves."""
+
+    batch_records: int
+    interval: float
+    concurrency_limit: int
+    flushes_in_flight: int
+    retrying: int
+    last_failure: str | None
+    breaker: str
+    breaker_reason: str | None
+    next_probe_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole engine at one moment.
+
+    ``state`` is the backpressure state, ``utilization`` the pressure (1.0 = full), ``transitions`` counts
+    by (from, to). ``holds``/``pauses`` count partitions that were held/paused since the start.
+    """
+
+    state: str
+    utilization: float
+    buffer_records: int
+    buffer_bytes: int
+    max_messages: int
+    max_bytes: int
+    books: BooksView
+    partitions: tuple[PartitionView, ...]
+    flow: FlowView
+    transitions: Mapping[tuple[str, str], int]
+    holds: int
+    pauses: int
+    draining: bool

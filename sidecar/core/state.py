@@ -1,0 +1,165 @@
+"""What the parts of the engine share: the assigned partitions, the flights, and one of each machine.
+
+Everything here belongs to the engine and is changed by its parts only; nothing outside :mod:`sidecar.core` reads it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+
+from sidecar.core.actions import Action, BreakerChanged, Dropped, PartitionStopped, Released
+from sidecar.core.backpressure import Backpressure
+from sidecar.core.books import Books, DropReason, ReleaseReason
+from sidecar.core.breaker import Breaker, BreakerSignal, BreakerState
+from sidecar.core.buffer import BoundedBuffer
+from sidecar.core.config import EngineConfig, Policy
+from sidecar.core.flush_control import FlushControl
+from sidecar.core.ledger import Ledger
+from sidecar.core.records import Batch, Chunk, TopicPartition
+
+
+@dataclass(slots=True)
+class Suspect:
+    """Records at the head of a partition among which one is poison: bisection in progress.
+
+    ``left`` records are suspect. At least one of the first ``bad`` is poison (0: it is not known where). A batch of suspects
+    holds nothing else: all of them while nothing is known, then half of the bad ones, until one is left.
+    """
+
+    left: int
+    bad: int
+
+    @property
+    def cap(self) -> int:
+        """How many records the next batch may take."""
+        return max(1, self.bad // 2) if self.bad else self.left
+
+
+@dataclass(slots=True)
+class Partition:
+    """One assigned partition in one epoch.
+
+    ``start`` is where the epoch began. ``refused`` is the accounted size of a polled record that did not fit; until there is
+    room for it the partition is paused and will be sought back to its position.
+    ``requested`` is the last offset that a commit was asked for, ``committed`` the last that was acknowledged.
+    """
+
+    tp: TopicPartition
+    epoch: int
+    policy: Policy
+    ledger: Ledger
+    start: int | None
+    revoking: bool = False
+    stopped: str | None = None
+    suspect: Suspect | None = None
+    refused: int = 0
+    held_since: float | None = None
+    last_timestamp: int | None = None
+    requested: int | None = None
+    committed: int | None = None
+
+
+@dataclass(slots=True)
+class Flight:
+    """A batch that was given to a flusher, or waits for its next attempt (``due`` is then a time).
+
+    ``probe`` marks the one whose answer the half-open breaker waits for; ``filled`` that the batch was as large as allowed.
+    """
+
+    number: int
+    batch: Batch
+    attempt: int
+    probe: bool
+    filled: bool
+    due: float | None = None
+    failure: str | None = None
+
+
+@dataclass(slots=True)
+class EngineState:
+    """The shared state.
+
+    ``busy`` counts flights by partition, of any epoch, since order is kept across epochs; ``epochs`` remembers the last
+    epoch of each partition ever assigned, ``fenced`` why its last assignment ended. ``overflowed`` tells that the
+    present event brought more than fits, ``holds_stale`` that a partition came, went, was stopped or had a record refused since the holds were last computed.
+    """
+
+    config: EngineConfig
+    random: Random
+    buffer: BoundedBuffer
+    backpressure: Backpressure
+    breaker: Breaker
+    flow: FlushControl
+    books: Books = field(default_factory=Books)
+    partitions: dict[TopicPartition, Partition] = field(default_factory=dict)
+    epochs: dict[TopicPartition, int] = field(default_factory=dict)
+    flights: dict[int, Flight] = field(default_factory=dict)
+    busy: Counter[TopicPartition] = field(default_factory=Counter)
+    fenced: dict[TopicPartition, ReleaseReason] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
+    drain_deadline: float | None = None
+    overflowed: bool = False
+    holds_stale: bool = False
+    actions: list[Action] = field(default_factory=list)
+
+    @classmethod
+    def fresh(cls, config: EngineConfig, random: Random) -> EngineState:
+        """Return the state of an engine that has seen nothing yet."""
+        return cls(
+            config=config,
+            random=random,
+            buffer=BoundedBuffer(config.max_messages, config.max_bytes),
+            backpressure=Backpressure(config.low_watermark, config.high_watermark),
+            breaker=Breaker(config.retry.max_wait, random),
+            flow=FlushControl(config.flush),
+        )
+
+    @property
+    def draining(self) -> bool:
+        """Whether the engine only finishes what it has."""
+        return self.drain_deadline is not None
+
+    def policy(self, topic: str) -> Policy:
+        """Return the policy of ``topic``."""
+        policy = self.policies.get(topic)
+        if policy is None:
+            policy = self.policies[topic] = self.config.policy(topic)
+        return policy
+
+    def current(self, chunk: Chunk) -> Partition | None:
+        """Return the partition that ``chunk`` belongs to, if it is still the same assignment."""
+        partition = self.partitions.get(chunk.tp)
+        return partition if partition is not None and partition.epoch == chunk.epoch else None
+
+    def drop(self, chunk: Chunk, reason: DropReason, detail: str | None = None) -> None:
+        """Give the records of ``chunk`` the outcome dropped."""
+        self.drop_some(chunk, len(chunk), reason, detail)
+
+    def drop_some(self, chunk: Chunk, records: int, reason: DropReason, detail: str | None = None) -> None:
+        """Give ``records`` of the records in the range of ``chunk`` the outcome dropped."""
+        if records:
+            self.books.drop(chunk.tp.topic, records, reason)
+            self.actions.append(Dropped(chunk.tp, chunk.start, chunk.end, records, reason, detail))
+
+    def release(self, chunk: Chunk, reason: ReleaseReason) -> None:
+        """Give the records of ``chunk`` the outcome released."""
+        self.books.release(chunk, reason)
+        self.actions.append(Released(chunk.tp, len(chunk), reason))
+
+    def stop(self, partition: Partition, reason: str) -> None:
+        """Stop ``partition`` by policy: give back what is queued of it, take nothing more in this epoch."""
+        partition.stopped = reason
+        partition.suspect = None
+        self.holds_stale = True
+        for chunk in self.buffer.drop_partition(partition.tp):
+            self.release(chunk, ReleaseReason.STOPPED)
+        self.actions.append(PartitionStopped(partition.tp, reason))
+
+    def signal_breaker(self, signal: BreakerSignal, now: float, reason: str | None = None) -> None:
+        """Move the breaker and say so."""
+        breaker, old = self.breaker, self.breaker.state
+        if breaker.signal(signal, now, reason):
+            probe_in = breaker.probe_at - now if breaker.state is BreakerState.OPEN and breaker.probe_at is not None else None
+            self.actions.append(BreakerChanged(old, breaker.state, breaker.reason, probe_in))

@@ -1,0 +1,78 @@
+"""Views: the engine's state as a frozen :class:`~sidecar.core.snapshot.Snapshot`. Reads everything, changes nothing."""
+
+from __future__ import annotations
+
+from sidecar.core.holds import Holds
+from sidecar.core.records import Chunk, TopicPartition
+from sidecar.core.snapshot import FlowView, PartitionView, Snapshot
+from sidecar.core.state import EngineState, Partition
+
+
+def snapshot(state: EngineState, holds: Holds, now: float) -> Snapshot:
+    """Describe the engine at ``now``."""
+    flying = _flying(state)
+    return Snapshot(
+        state=state.backpressure.state.value,
+        utilization=state.buffer.utilization,
+        buffer_records=state.buffer.size,
+        buffer_bytes=state.buffer.nbytes,
+        max_messages=state.buffer.max_records,
+        max_bytes=state.buffer.max_bytes,
+        books=state.books.view(state.buffer),
+        partitions=tuple(_partition(state, holds, p, flying.get(tp, [])) for tp, p in sorted(state.partitions.items())),
+        flow=_flow(state, now),
+        transitions={(old.value, new.value): count for (old, new), count in state.backpressure.transitions.items()},
+        holds=holds.holds,
+        pauses=holds.pauses,
+        draining=state.draining,
+    )
+
+
+def _flying(state: EngineState) -> dict[TopicPartition, list[Chunk]]:
+    """Return the chunks in flight, by partition."""
+    flying: dict[TopicPartition, list[Chunk]] = {}
+    for flight in state.flights.values():
+        for chunk in flight.batch.chunks:
+            flying.setdefault(chunk.tp, []).append(chunk)
+    return flying
+
+
+def _partition(state: EngineState, holds: Holds, partition: Partition, flying: list[Chunk]) -> PartitionView:
+    ledger = partition.ledger
+    return PartitionView(
+        tp=partition.tp,
+        epoch=partition.epoch,
+        position=ledger.position,
+        committed=partition.committed,
+        committable=ledger.committable,
+        buffered=state.buffer.queued(partition.tp),
+        in_flight=sum(map(len, flying)),
+        oldest_wall_ms=_oldest(state, partition, flying),
+        last_wall_ms=partition.last_timestamp,
+        holds=tuple(reason.value for reason in holds.reasons.get(partition.tp, ())),
+        stopped=partition.stopped,
+    )
+
+
+def _oldest(state: EngineState, partition: Partition, flying: list[Chunk]) -> int | None:
+    """Return the timestamp of the record with the lowest offset that is here."""
+    head = state.buffer.head(partition.tp)
+    here = flying if head is None else [*flying, head]
+    current = [chunk for chunk in here if chunk.epoch == partition.epoch]
+    return min(current, key=lambda chunk: chunk.start).timestamps[0] if current else None
+
+
+def _flow(state: EngineState, now: float) -> FlowView:
+    waiting = [flight for flight in state.flights.values() if flight.due is not None]
+    breaker = state.breaker
+    return FlowView(
+        batch_records=state.flow.batch_records,
+        interval=state.flow.interval,
+        concurrency_limit=state.config.flush.max_in_flight,
+        flushes_in_flight=len(state.flights) - len(waiting),
+        retrying=len(waiting),
+        last_failure=max(waiting, key=lambda flight: flight.number).failure if waiting else None,
+        breaker=breaker.state.value,
+        breaker_reason=breaker.reason,
+        next_probe_in=None if breaker.probe_at is None else max(0.0, breaker.probe_at - now),
+    )
