@@ -1,0 +1,1 @@
+"""The real parts that tests run against: Kafka, the sidecar's own process, an HTTP application."""
