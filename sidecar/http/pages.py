@@ -1,0 +1,110 @@
+"""The pages of the admin server, as an ASGI application. All are read-only and made from the latest report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from sidecar.http.probes import Answer, Readiness, liveness, readiness, startup
+from sidecar.runtime.report import Report
+
+PAGES = {
+    "/startupz": "startup probe",
+    "/livez": "liveness probe",
+    "/readyz": "readiness probe",
+    "/metrics": "metrics for Prometheus",
+    "/status": "what it does, and why it is behind, as JSON",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the pages get what they show; everything is called from the server's thread.
+
+    ``report`` returns the latest report (None: there is none yet), ``status`` makes the status document of one, ``registry`` has
+    the metrics. ``heartbeat_limit`` is in seconds: the liveness probe fails when the report is older.
+    ``clock`` is the monotonic clock of ``Report.made_at``.
+    """
+
+    report: Callable[[], Report | None]
+    status: Callable[[Report], dict[str, object]]
+    registry: CollectorRegistry
+    readiness: Readiness
+    heartbeat_limit: float
+    clock: Callable[[], float] = time.monotonic
+
+
+def admin_pages(sources: Sources) -> Starlette:
+    """Return the application that serves every page of :data:`PAGES`, and ``/`` with links to them."""
+    pages = _Pages(sources)
+    endpoints = {
+        "/": pages.index,
+        "/startupz": pages.startupz,
+        "/livez": pages.livez,
+        "/readyz": pages.readyz,
+        "/metrics": pages.metrics,
+        "/status": pages.status,
+    }
+    routes = [Route(path, _endpoint(page)) for path, page in endpoints.items()]
+    return Starlette(routes=routes, exception_handlers={404: _not_found})
+
+
+class _Pages:
+    """One method a page; each is short and never waits, so all run on the server's own thread."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def index(self, _request: Request) -> Response:
+        items = "".join(f'<li><a href="{path}">{path}</a> {text}</li>' for path, text in PAGES.items())
+        return HTMLResponse(f"<!doctype html><title>kafka-sidecar</title><h1>kafka-sidecar</h1><ul>{items}</ul>")
+
+    def startupz(self, _request: Request) -> Response:
+        return _probe(startup(self._sources.report()))
+
+    def livez(self, _request: Request) -> Response:
+        sources = self._sources
+        return _probe(liveness(sources.report(), sources.clock(), sources.heartbeat_limit))
+
+    def readyz(self, _request: Request) -> Response:
+        return _probe(readiness(self._sources.report(), self._sources.readiness))
+
+    def metrics(self, request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(self._sources.registry), headers={"content-type": content_type})
+
+    def status(self, _request: Request) -> Response:
+        report = self._sources.report()
+        return _json({"phase": "starting"}, 503) if report is None else _json(self._sources.status(report), 200)
+
+
+def _endpoint(page: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """Make ``page`` a coroutine: Starlette runs a plain function on a pool of further threads."""
+
+    async def endpoint(request: Request) -> Response:
+        return page(request)
+
+    return endpoint
+
+
+def _probe(answer: Answer) -> Response:
+    return PlainTextResponse(f"{answer.text}\n", status_code=200 if answer.yes else 503)
+
+
+def _json(document: dict[str, object], code: int) -> Response:
+    body = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    return Response(body + b"\n", status_code=code, media_type="application/json")
+
+
+async def _not_found(request: Request, _error: Exception) -> Response:
+    text = f"there is no page {request.url.path}; there are: / {' '.join(PAGES)}\n"
+    return PlainTextResponse(text, status_code=404)

@@ -1,0 +1,147 @@
+"""The engine's actions as log lines. Nothing of a payload: offsets, counts, states and the downstream's short reasons only.
+
+================== ==================== ======= ==============================================================
+action             event                level   how often
+================== ==================== ======= ==============================================================
+StateChanged       state.changed        info    each (warning when it becomes BLOCKED)
+BreakerChanged     breaker.changed      info    each (warning when it opens)
+PartitionStopped   partition.stopped    error   each
+Finish             drain.finished       info    each (warning when the deadline ended it)
+FlushFailed        flush.failed         warning at most once an interval by reason
+Dropped            records.dropped      warning at most once an interval by topic and reason
+Released           records.released     info    at most once an interval by partition and reason
+CommitFailed       commit.failed        warning at most once an interval by error
+================== ==================== ======= ==============================================================
+
+A line that stands for several occurrences tells the last one and, as ``repeated``, how many. The ``records`` of drops and
+releases are those of all of them, so they add up over the lines.
+The other actions are the everyday work and are not logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from sidecar.core.actions import (
+    Action,
+    BreakerChanged,
+    CommitFailed,
+    Dropped,
+    Finish,
+    FlushFailed,
+    PartitionStopped,
+    Released,
+    StateChanged,
+)
+from sidecar.core.backpressure import State
+from sidecar.core.breaker import BreakerState
+from sidecar.observe.repeats import Line, Repeats
+
+Repeating = FlushFailed | Dropped | Released | CommitFailed
+"""Actions that can come many times a second."""
+
+
+class Log(Protocol):
+    """What is needed of a structlog logger."""
+
+    def info(self, event: str, **fields: object) -> object:
+        """Log at level info."""
+
+    def warning(self, event: str, **fields: object) -> object:
+        """Log at level warning."""
+
+    def error(self, event: str, **fields: object) -> object:
+        """Log at level error."""
+
+
+class LogActions:
+    """Logs actions; used by one thread."""
+
+    def __init__(self, log: Log, interval: float = 10.0) -> None:
+        """Write to ``log``; repeated failures at most once in ``interval`` seconds each."""
+        self._log = log
+        self._repeats: Repeats[Repeating] = Repeats(interval)
+
+    def log(self, actions: Iterable[Action], now: float) -> None:
+        """Log what of ``actions`` is to be known, at ``now`` (monotonic seconds)."""
+        for action in actions:
+            match action:
+                case StateChanged():
+                    self._state_changed(action)
+                case BreakerChanged():
+                    self._breaker_changed(action)
+                case PartitionStopped():
+                    self._log.error("partition.stopped", partition=str(action.tp), reason=action.reason)
+                case Finish():
+                    self._finished(action)
+                case FlushFailed() | Dropped() | Released() | CommitFailed():
+                    self._repeating(action, now)
+
+    def catch_up(self, now: float) -> None:
+        """Log what repeated since it was last said and whose interval is over; call it now and then, and once at the end."""
+        for line in self._repeats.overdue(now):
+            self._say(line)
+
+    def _state_changed(self, action: StateChanged) -> None:
+        write = self._log.warning if action.new is State.BLOCKED else self._log.info
+        write("state.changed", old=action.old.value, new=action.new.value, pressure=round(action.pressure, 3))
+
+    def _breaker_changed(self, action: BreakerChanged) -> None:
+        write = self._log.warning if action.new is BreakerState.OPEN else self._log.info
+        write(
+            "breaker.changed",
+            old=action.old.value,
+            new=action.new.value,
+            reason=action.reason,
+            probe_in=_rounded(action.probe_in),
+        )
+
+    def _finished(self, action: Finish) -> None:
+        write = self._log.warning if action.expired else self._log.info
+        write("drain.finished", expired=action.expired)
+
+    def _repeating(self, action: Repeating, now: float) -> None:
+        line = self._repeats.add(_key(action), action, _records(action), now)
+        if line is not None:
+            self._say(line)
+
+    def _say(self, line: Line[Repeating]) -> None:
+        action, repeated = line.last, {"repeated": line.repeated} if line.repeated > 1 else {}
+        match action:
+            case FlushFailed():
+                tries = {"attempt": action.attempt, "retry_in": _rounded(action.retry_in)}
+                self._log.warning("flush.failed", reason=action.reason, records=action.records, **tries, **repeated)
+            case Dropped():
+                places = {"partition": str(action.tp), "start": action.start, "end": action.end}
+                detail = {} if action.detail is None else {"detail": action.detail}
+                self._log.warning(
+                    "records.dropped", reason=action.reason.value, records=line.amount, **places, **detail, **repeated
+                )
+            case Released():
+                why = action.reason.value
+                self._log.info("records.released", records=line.amount, partition=str(action.tp), reason=why, **repeated)
+            case CommitFailed():
+                names = ", ".join(map(str, action.partitions))
+                self._log.warning("commit.failed", error=action.error, partitions=names, **repeated)
+
+
+def _key(action: Repeating) -> tuple[object, ...]:
+    """Return what makes two actions the same thing happening again."""
+    match action:
+        case FlushFailed():
+            return FlushFailed, action.reason
+        case Dropped():
+            return Dropped, action.tp.topic, action.reason
+        case Released():
+            return Released, action.tp, action.reason
+        case CommitFailed():
+            return CommitFailed, action.error
+
+
+def _records(action: Repeating) -> int:
+    return 0 if isinstance(action, CommitFailed) else action.records
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

@@ -1,0 +1,150 @@
+"""Every metric of this process beside those of the Python runtime: name, type, labels, meaning. docs/METRICS.md is made from it.
+
+``python -m sidecar.observe.metric_defs`` prints that document.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDef:
+    """One metric family; ``name`` is as scraped, a counter's ends in ``_total``."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+
+
+_T, _TP = ("topic",), ("topic", "partition")
+
+POLLED = MetricDef("sidecar_records_polled_total", "counter", _T, "Records taken from Kafka.")
+DELIVERED = MetricDef("sidecar_records_delivered_total", "counter", _T, "Records that the downstream took.")
+DEAD_LETTERED = MetricDef(
+    "sidecar_records_dead_lettered_total", "counter", _T, "Records that went to the dead-letter topic instead."
+)
+DROPPED = MetricDef(
+    "sidecar_records_dropped_total",
+    "counter",
+    ("topic", "reason", "intent"),
+    "Records dropped on purpose; intent is policy: every drop follows from a setting.",
+)
+RELEASED = MetricDef(
+    "sidecar_records_released_total",
+    "counter",
+    ("topic", "reason"),
+    "Records given back uncommitted; the partition's next owner polls them again.",
+)
+UNREADABLE_HEADERS = MetricDef(
+    "sidecar_unreadable_headers_total", "counter", _T, "Records whose headers could not be decoded and are missing downstream."
+)
+BUFFERED = MetricDef("sidecar_records_buffered", "gauge", (), "Records polled and waiting for a flush.")
+IN_FLIGHT = MetricDef("sidecar_records_in_flight", "gauge", (), "Records in a flush, or waiting for its next attempt.")
+UNACCOUNTED = MetricDef(
+    "sidecar_unaccounted_records",
+    "gauge",
+    (),
+    "Polled minus delivered, dead-lettered, dropped, released, buffered and in flight; must read 0, anything else is a defect.",
+)
+BUFFER_BYTES = MetricDef("sidecar_buffer_bytes", "gauge", (), "Memory of the records buffered and in flight.")
+UTILIZATION = MetricDef(
+    "sidecar_buffer_utilization_ratio",
+    "gauge",
+    (),
+    "The pressure: the larger share of the record limit and the byte limit in use.",
+)
+MEMORY_LIMIT = MetricDef("sidecar_memory_limit_bytes", "gauge", (), "The one memory number that all limits follow from.")
+STATE = MetricDef("sidecar_state", "gauge", ("state",), "1 for the backpressure state that holds, 0 for the others.")
+TRANSITIONS = MetricDef(
+    "sidecar_state_transitions_total", "counter", ("from", "to"), "Moves from one backpressure state to another."
+)
+BREAKER = MetricDef(
+    "sidecar_breaker_state", "gauge", ("state",), "1 for the circuit breaker's state that holds, 0 for the others."
+)
+LAG_RECORDS = MetricDef(
+    "sidecar_lag_records",
+    "gauge",
+    _TP,
+    "Log end offset minus the first offset without an outcome; absent while unknown. Without per-partition series: the topic's sum.",
+)
+LAG_SECONDS = MetricDef(
+    "sidecar_lag_seconds",
+    "gauge",
+    _TP,
+    "Age of the oldest record without an outcome by its timestamp, 0 when caught up; at most this while that record is"
+    " still in Kafka; absent while unknown. Without per-partition series: the topic's largest.",
+)
+VERDICT = MetricDef(
+    "sidecar_verdict",
+    "gauge",
+    ("topic", "partition", "verdict"),
+    "1 for the verdict on why the partition is behind (docs/STATUS.md); the others are absent.",
+)
+ASSIGNED = MetricDef("sidecar_assigned_partitions", "gauge", (), "Partitions assigned to this process.")
+RECORD_AGE = MetricDef(
+    "sidecar_record_age_seconds",
+    "histogram",
+    (),
+    "Age of delivered records at delivery, by their timestamps; interpolated between the first and last record of a chunk.",
+)
+FLUSH_DURATION = MetricDef(
+    "sidecar_flush_duration_seconds", "histogram", ("outcome",), "How long calls of the downstream took, by what came of them."
+)
+FLUSH_BATCH = MetricDef("sidecar_flush_batch_records", "histogram", (), "Records in each call of the downstream.")
+FLUSH_INTERVAL = MetricDef(
+    "sidecar_flush_interval_seconds", "gauge", (), "How long a part-filled batch waits now; the controller's choice."
+)
+FLUSH_CONCURRENCY = MetricDef("sidecar_flush_concurrency_limit", "gauge", (), "How many batches may be in flight at once.")
+LAST_DELIVERY = MetricDef(
+    "sidecar_last_delivery_timestamp_seconds",
+    "gauge",
+    (),
+    "When the last record was delivered (Unix time); absent before the first.",
+)
+HOLDS = MetricDef("sidecar_holds_total", "counter", (), "Times that a partition was held: no records taken of it.")
+PAUSES = MetricDef("sidecar_pauses_total", "counter", (), "Times that a held partition was paused in the Kafka client.")
+REFETCHED = MetricDef(
+    "sidecar_refetched_bytes_total", "counter", (), "Bytes fetched again from Kafka because a pause threw them away."
+)
+COMMITS = MetricDef("sidecar_commits_total", "counter", ("result",), "Commits of offsets by what came of them.")
+REBALANCES = MetricDef("sidecar_rebalances_total", "counter", ("kind",), "Assignment changes by kind.")
+LOOP_SECONDS = MetricDef(
+    "sidecar_loop_seconds_total", "counter", ("doing",), "Where the time of the thread that owns the Kafka client goes."
+)
+BUILD_INFO = MetricDef("sidecar_build_info", "gauge", ("version",), "1, with the version of this program.")
+
+METRICS: tuple[MetricDef, ...] = tuple(value for value in list(vars().values()) if isinstance(value, MetricDef))
+"""All of them, in the order of the document."""
+
+_HEAD = """\
+# Metrics
+
+What `/metrics` serves, for Prometheus (text or OpenMetrics, whichever is asked for). This page is made by
+`python -m sidecar.observe.metric_defs`; a test fails when it is stale.
+
+- Per-partition series exist for assigned partitions only and vanish when a partition is revoked. With the series per
+  partition switched off, lag is by topic (the records summed, the largest seconds) and the verdicts are left out.
+- Every outcome of a known topic is there from the start, at 0, so that `rate()` sees the first one.
+- Counters begin at 0 with the process. Around a rebalance two processes may show one partition for a moment: take
+  `max by (topic, partition)` before you sum.
+- The Python process's own metrics (`process_*`, `python_*`) are served beside these.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+"""
+
+
+def document() -> str:
+    """Return docs/METRICS.md."""
+    rows = (f"| `{m.name}` | {m.kind} | {', '.join(f'`{label}`' for label in m.labels)} | {m.help} |\n" for m in METRICS)
+    return _HEAD + "".join(rows)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())

@@ -1,0 +1,200 @@
+"""The metrics, made from the latest report when somebody scrapes. Nothing is counted here, so nothing costs per record."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from sidecar.core.backpressure import State
+from sidecar.core.books import DropReason, ReleaseReason
+from sidecar.core.breaker import BreakerState
+from sidecar.core.snapshot import BooksView, PartitionView, Snapshot
+from sidecar.observe import metric_defs as defs
+from sidecar.observe.lag import Lag, lag_of
+from sidecar.observe.metric_defs import MetricDef
+from sidecar.observe.verdicts import end_of, explain
+from sidecar.runtime.report import FlushCounts, LogEnds, Report
+
+Sample = tuple[tuple[str, ...], float]
+"""Label values, in the order of the definition, and the value."""
+
+INTENT = "policy"
+"""The ``intent`` of every drop: none happens unless a setting asks for it."""
+
+
+def make_registry(
+    report: Callable[[], Report | None], log_ends: Callable[[], LogEnds | None], *, version: str, per_partition: bool = True
+) -> CollectorRegistry:
+    """Return a registry of its own with this process's metrics and the Python runtime's."""
+    registry = CollectorRegistry()
+    registry.register(ReportCollector(report, log_ends, version=version, per_partition=per_partition))
+    for runtime in (ProcessCollector, PlatformCollector, GCCollector):
+        runtime(registry=registry)
+    return registry
+
+
+class ReportCollector(Collector):
+    """Builds metric families from the latest report; before the first one there is only ``sidecar_build_info``.
+
+    ``per_partition`` False leaves out the series by partition: lag is then by topic, and there are no verdicts.
+    ``wall`` returns Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        report: Callable[[], Report | None],
+        log_ends: Callable[[], LogEnds | None],
+        *,
+        version: str,
+        per_partition: bool = True,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._report = report
+        self._log_ends = log_ends
+        self._version = version
+        self._per_partition = per_partition
+        self._wall = wall
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family. Called by the registry on each scrape, on the scraping thread."""
+        yield _family(defs.BUILD_INFO, [((self._version,), 1)])
+        report, log_ends = self._report(), self._log_ends()
+        if report is None:
+            return
+        yield from _books(report.engine, report.unreadable_headers)
+        yield from _pressure(report)
+        yield from _flushes(report.flushes)
+        yield from _flow(report)
+        yield from _kafka(report)
+        yield from self._partitions(report, log_ends)
+
+    def _partitions(self, report: Report, log_ends: LogEnds | None) -> Iterator[Metric]:
+        wall_ms = int(self._wall() * 1000)
+        lags = [(view, lag_of(view, end_of(log_ends, view), wall_ms)) for view in report.engine.partitions]
+        if not self._per_partition:
+            yield from _lag_by_topic(lags)
+            return
+        yield _family(defs.LAG_RECORDS, [(_place(view), lag.records) for view, lag in lags if lag.records is not None])
+        yield _family(defs.LAG_SECONDS, [(_place(view), lag.seconds) for view, lag in lags if lag.seconds is not None])
+        whys = [(view, explain(view, report, end_of(log_ends, view))) for view in report.engine.partitions]
+        yield _family(defs.VERDICT, [((*_place(view), why.verdict.value), 1) for view, why in whys])
+
+
+def _family(definition: MetricDef, samples: Iterable[Sample], labels: tuple[str, ...] | None = None) -> Metric:
+    """Build a counter or gauge; ``labels`` stands in for the definition's."""
+    kind = CounterMetricFamily if definition.kind == "counter" else GaugeMetricFamily
+    family = kind(definition.name, definition.help, labels=definition.labels if labels is None else labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family
+
+
+def _single(definition: MetricDef, value: float) -> Metric:
+    return _family(definition, [((), value)])
+
+
+def _one_of(definition: MetricDef, names: Iterable[str], current: str) -> Metric:
+    """Build a gauge that is 1 for the ``current`` one of ``names`` and 0 for the others."""
+    return _family(definition, [((name,), float(name == current)) for name in names])
+
+
+def _keyed(definition: MetricDef, counts: Mapping[str, float], known: Iterable[str] = ()) -> Metric:
+    """Build a family with one label from ``counts``; those ``known`` are there even at 0."""
+    return _family(definition, [((key,), counts.get(key, 0)) for key in sorted({*counts, *known})])
+
+
+def _histogram(
+    definition: MetricDef, rows: Iterable[tuple[tuple[str, ...], tuple[tuple[float, int], ...], float]]
+) -> HistogramMetricFamily:
+    """Build a histogram from rows of label values, cumulative buckets (the last bound is infinity) and the sum."""
+    family = HistogramMetricFamily(definition.name, definition.help, labels=definition.labels)
+    for values, buckets, total in rows:
+        family.add_metric(values, [(_bound(bound), count) for bound, count in buckets], total)
+    return family
+
+
+def _bound(bound: float) -> str:
+    return "+Inf" if math.isinf(bound) else str(bound)
+
+
+def _books(engine: Snapshot, unreadable: Mapping[str, int]) -> Iterator[Metric]:
+    books = engine.books
+    topics = {view.tp.topic for view in engine.partitions} | set(books.polled)
+    yield _keyed(defs.POLLED, books.polled, topics)
+    yield _keyed(defs.DELIVERED, books.delivered, topics)
+    yield _keyed(defs.DEAD_LETTERED, books.dead_lettered, topics)
+    yield _keyed(defs.UNREADABLE_HEADERS, unreadable, topics)
+    yield _family(defs.DROPPED, [((*key, INTENT), n) for key, n in _with_zeros(books.dropped, topics, DropReason)])
+    yield _family(defs.RELEASED, _with_zeros(books.released, topics, ReleaseReason))
+    yield from _balance(books)
+
+
+def _balance(books: BooksView) -> Iterator[Metric]:
+    yield _single(defs.BUFFERED, books.buffered)
+    yield _single(defs.IN_FLIGHT, books.in_flight)
+    yield _single(defs.UNACCOUNTED, books.unaccounted)
+
+
+def _with_zeros(
+    counts: Mapping[tuple[str, str], int], topics: Iterable[str], reasons: type[DropReason | ReleaseReason]
+) -> list[tuple[tuple[str, str], int]]:
+    every = {(topic, reason.value): 0 for topic in sorted(topics) for reason in reasons}
+    return list((every | dict(counts)).items())
+
+
+def _pressure(report: Report) -> Iterator[Metric]:
+    engine = report.engine
+    yield _single(defs.BUFFER_BYTES, engine.buffer_bytes)
+    yield _single(defs.UTILIZATION, engine.utilization)
+    yield _single(defs.MEMORY_LIMIT, report.memory_limit)
+    yield _one_of(defs.STATE, [state.value for state in State], engine.state)
+    yield _family(defs.TRANSITIONS, sorted(engine.transitions.items()))
+    yield _one_of(defs.BREAKER, [state.value for state in BreakerState], engine.flow.breaker)
+    yield _single(defs.HOLDS, engine.holds)
+    yield _single(defs.PAUSES, engine.pauses)
+    yield _single(defs.REFETCHED, report.refetched_bytes)
+
+
+def _flushes(flushes: FlushCounts) -> Iterator[Metric]:
+    durations = flushes.duration_buckets.items()
+    yield _histogram(defs.FLUSH_DURATION, [((name,), buckets, flushes.duration_sum[name]) for name, buckets in durations])
+    yield _histogram(defs.FLUSH_BATCH, [((), flushes.batch_buckets, flushes.batch_sum)])
+    yield _histogram(defs.RECORD_AGE, [((), flushes.age_buckets, flushes.age_sum)])
+
+
+def _flow(report: Report) -> Iterator[Metric]:
+    yield _single(defs.FLUSH_INTERVAL, report.engine.flow.interval)
+    yield _single(defs.FLUSH_CONCURRENCY, report.engine.flow.concurrency_limit)
+    if report.last_delivery_wall is not None:
+        yield _single(defs.LAST_DELIVERY, report.last_delivery_wall)
+
+
+def _kafka(report: Report) -> Iterator[Metric]:
+    yield _single(defs.ASSIGNED, len(report.engine.partitions))
+    yield _keyed(defs.COMMITS, report.commits)
+    yield _keyed(defs.REBALANCES, report.rebalances)
+    yield _keyed(defs.LOOP_SECONDS, report.loop_seconds)
+
+
+def _place(view: PartitionView) -> tuple[str, str]:
+    return view.tp.topic, str(view.tp.partition)
+
+
+def _lag_by_topic(lags: Iterable[tuple[PartitionView, Lag]]) -> Iterator[Metric]:
+    """Fold the lag of partitions to their topic: the sum of the records, the largest seconds; unknown ones are left out."""
+    records: defaultdict[str, int] = defaultdict(int)
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for view, lag in lags:
+        if lag.records is not None:
+            records[view.tp.topic] += lag.records
+        if lag.seconds is not None:
+            seconds[view.tp.topic] = max(seconds[view.tp.topic], lag.seconds)
+    yield _family(defs.LAG_RECORDS, [((topic,), n) for topic, n in sorted(records.items())], labels=("topic",))
+    yield _family(defs.LAG_SECONDS, [((topic,), age) for topic, age in sorted(seconds.items())], labels=("topic",))

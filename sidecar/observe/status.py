@@ -1,0 +1,134 @@
+"""The ``/status`` document: one report as plain JSON types, in a fixed order, rounded for people. No payloads, no secrets.
+
+What is not known is null. The totals of the books are over all topics; the metrics have them by topic. docs/STATUS.md tells
+the fields.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from sidecar.core.snapshot import BooksView, PartitionView, Snapshot
+from sidecar.observe.lag import Lag, lag_of
+from sidecar.observe.verdicts import Why, end_of, explain, explain_process
+from sidecar.runtime.report import LogEnds, Report
+
+
+def status(report: Report, log_ends: LogEnds | None, wall_ms: int, now: float) -> dict[str, object]:
+    """Describe the process at ``wall_ms`` (Unix time) and ``now`` (monotonic seconds)."""
+    views = report.engine.partitions
+    lags = [lag_of(view, end_of(log_ends, view), wall_ms) for view in views]
+    return {
+        "phase": report.phase,
+        "state": report.engine.state,
+        "why": _why(explain_process(report, log_ends)),
+        "lag": _total_lag(lags),
+        "books": _books(report.engine.books),
+        "buffer": _buffer(report.engine),
+        "flow": _flow(report.engine),
+        "breaker": _breaker(report.engine),
+        "kafka": _kafka(report, log_ends, now),
+        "heartbeat_seconds": _rounded(now - report.made_at),
+        "seconds_since_delivery": _since(report.last_delivery_wall, wall_ms),
+        "memory_limit_bytes": report.memory_limit,
+        "partitions": [_partition(view, lag, report, log_ends) for view, lag in zip(views, lags, strict=True)],
+    }
+
+
+def _why(why: Why) -> dict[str, object]:
+    return {"verdict": why.verdict.value, "sentence": why.sentence}
+
+
+def _total_lag(lags: Iterable[Lag]) -> dict[str, object]:
+    """Sum the records, take the largest age; null where no partition knows."""
+    records = [lag.records for lag in lags if lag.records is not None]
+    seconds = [lag.seconds for lag in lags if lag.seconds is not None]
+    return {"records": sum(records) if records else None, "seconds": _rounded(max(seconds, default=None))}
+
+
+def _books(books: BooksView) -> dict[str, object]:
+    return {
+        "polled": sum(books.polled.values()),
+        "delivered": sum(books.delivered.values()),
+        "dead_lettered": sum(books.dead_lettered.values()),
+        "dropped": _by_reason(books.dropped),
+        "released": _by_reason(books.released),
+        "buffered": books.buffered,
+        "in_flight": books.in_flight,
+        "unaccounted": books.unaccounted,
+    }
+
+
+def _by_reason(counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    totals: Counter[str] = Counter()
+    for (_topic, reason), count in counts.items():
+        totals[reason] += count
+    return dict(sorted(totals.items()))
+
+
+def _buffer(engine: Snapshot) -> dict[str, object]:
+    return {
+        "records": engine.buffer_records,
+        "max_records": engine.max_messages,
+        "bytes": engine.buffer_bytes,
+        "max_bytes": engine.max_bytes,
+        "utilization": _rounded(engine.utilization),
+    }
+
+
+def _flow(engine: Snapshot) -> dict[str, object]:
+    flow = engine.flow
+    return {
+        "batch_records": flow.batch_records,
+        "interval_seconds": _rounded(flow.interval),
+        "flushes_in_flight": flow.flushes_in_flight,
+        "concurrency_limit": flow.concurrency_limit,
+        "retrying": flow.retrying,
+        "last_failure": flow.last_failure,
+    }
+
+
+def _breaker(engine: Snapshot) -> dict[str, object]:
+    flow = engine.flow
+    return {"state": flow.breaker, "reason": flow.breaker_reason, "next_probe_seconds": _rounded(flow.next_probe_in)}
+
+
+def _kafka(report: Report, log_ends: LogEnds | None, now: float) -> dict[str, object]:
+    return {
+        "joined": report.joined,
+        "assigned": len(report.engine.partitions),
+        "trouble": report.trouble,
+        "commits": dict(sorted(report.commits.items())),
+        "rebalances": dict(sorted(report.rebalances.items())),
+        "holds": report.engine.holds,
+        "pauses": report.engine.pauses,
+        "log_ends_age_seconds": None if log_ends is None else _rounded(now - log_ends.asked_at),
+    }
+
+
+def _partition(view: PartitionView, lag: Lag, report: Report, log_ends: LogEnds | None) -> dict[str, object]:
+    log_end = end_of(log_ends, view)
+    return {
+        "topic": view.tp.topic,
+        "partition": view.tp.partition,
+        "position": view.position,
+        "committed": view.committed,
+        "committable": view.committable,
+        "log_end": log_end,
+        "lag_records": lag.records,
+        "lag_seconds": _rounded(lag.seconds),
+        "buffered": view.buffered,
+        "in_flight": view.in_flight,
+        "held": bool(view.holds),
+        "holds": list(view.holds),
+        "why": _why(explain(view, report, log_end)),
+    }
+
+
+def _since(wall: float | None, wall_ms: int) -> float | None:
+    return None if wall is None else _rounded(max(0.0, wall_ms / 1000 - wall))
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

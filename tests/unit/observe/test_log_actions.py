@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from structlog.testing import CapturingLogger
+
+from sidecar.core.actions import (
+    Action,
+    BreakerChanged,
+    CommitFailed,
+    Dropped,
+    Finish,
+    FlushFailed,
+    Landed,
+    PartitionStopped,
+    Pause,
+    Released,
+    StartFlush,
+    StateChanged,
+)
+from sidecar.core.backpressure import State
+from sidecar.core.books import DropReason, ReleaseReason
+from sidecar.core.breaker import BreakerState
+from sidecar.core.records import Batch
+from sidecar.observe.log_actions import LogActions
+from tests.unit.observe.reports import ORDERS, a_chunk
+
+Said = tuple[str, str, dict[str, object]]
+
+
+def lines(*timed: tuple[float, Action], end: float | None = None) -> list[Said]:
+    """Log actions at their times and return (level, event, fields) of each line."""
+    log = CapturingLogger()
+    actions = LogActions(log, interval=10.0)
+    for now, action in timed:
+        actions.log([action], now)
+    if end is not None:
+        actions.catch_up(end)
+    return [(call.method_name, call.args[0], call.kwargs) for call in log.calls]
+
+
+def failed(reason: str, records: int = 5) -> FlushFailed:
+    return FlushFailed(flight=1, records=records, attempt=2, reason=reason, retry_in=0.25)
+
+
+def dropped(records: int, reason: DropReason = DropReason.SAMPLE, detail: str | None = None) -> Dropped:
+    return Dropped(ORDERS, 10, 20, records, reason, detail)
+
+
+def test_each_change_of_state_is_one_line() -> None:
+    up = StateChanged(State.NORMAL, State.ELEVATED, 0.51234)
+    down = StateChanged(State.ELEVATED, State.NORMAL, 0.4)
+    assert lines((0.0, up), (0.1, down), (0.2, up)) == [
+        ("info", "state.changed", {"old": "normal", "new": "elevated", "pressure": 0.512}),
+        ("info", "state.changed", {"old": "elevated", "new": "normal", "pressure": 0.4}),
+        ("info", "state.changed", {"old": "normal", "new": "elevated", "pressure": 0.512}),
+    ]
+
+
+def test_a_full_buffer_and_an_open_breaker_are_warnings() -> None:
+    full = StateChanged(State.CRITICAL, State.BLOCKED, 1.0)
+    opened = BreakerChanged(BreakerState.CLOSED, BreakerState.OPEN, "connection refused", 0.51234)
+    closed = BreakerChanged(BreakerState.HALF_OPEN, BreakerState.CLOSED, None, None)
+    assert lines((0.0, full), (0.0, opened), (0.0, closed)) == [
+        ("warning", "state.changed", {"old": "critical", "new": "blocked", "pressure": 1.0}),
+        ("warning", "breaker.changed", {"old": "closed", "new": "open", "reason": "connection refused", "probe_in": 0.512}),
+        ("info", "breaker.changed", {"old": "half_open", "new": "closed", "reason": None, "probe_in": None}),
+    ]
+
+
+def test_a_stopped_partition_is_an_error() -> None:
+    stopped = PartitionStopped(ORDERS, "poison record at offset 7: 422")
+    fields = {"partition": "orders[0]", "reason": "poison record at offset 7: 422"}
+    assert lines((0.0, stopped)) == [("error", "partition.stopped", fields)]
+
+
+def test_a_drain_that_ran_out_of_time_is_a_warning() -> None:
+    assert lines((0.0, Finish(expired=False))) == [("info", "drain.finished", {"expired": False})]
+    assert lines((0.0, Finish(expired=True))) == [("warning", "drain.finished", {"expired": True})]
+
+
+def test_a_failure_that_repeats_is_said_once_and_then_with_its_count() -> None:
+    said = lines((0.0, failed("503")), (1.0, failed("503")), (2.0, failed("503")), (11.0, failed("503")))
+    fields = {"reason": "503", "records": 5, "attempt": 2, "retry_in": 0.25}
+    assert said == [("warning", "flush.failed", fields), ("warning", "flush.failed", fields | {"repeated": 3})]
+
+
+def test_failures_with_other_reasons_are_not_hidden() -> None:
+    assert [fields["reason"] for _, _, fields in lines((0.0, failed("503")), (0.1, failed("504")))] == ["503", "504"]
+
+
+def test_the_counts_of_dropped_records_add_up_over_the_lines() -> None:
+    said = lines((0.0, dropped(10)), (1.0, dropped(7)), (2.0, dropped(8)), end=10.0)
+    assert [(fields["records"], fields.get("repeated")) for _, _, fields in said] == [(10, None), (15, 2)]
+
+
+def test_a_dropped_record_tells_its_place_and_why() -> None:
+    assert lines((0.0, dropped(1, DropReason.POISON, "422: no such customer"))) == [
+        (
+            "warning",
+            "records.dropped",
+            {
+                "reason": "poison",
+                "records": 1,
+                "partition": "orders[0]",
+                "start": 10,
+                "end": 20,
+                "detail": "422: no such customer",
+            },
+        )
+    ]
+
+
+def test_released_records_of_a_partition_add_up() -> None:
+    released = Released(ORDERS, 50, ReleaseReason.REVOKED)
+    said = lines((0.0, released), (0.0, released), (0.0, released), end=10.0)
+    fields = {"partition": "orders[0]", "reason": "revoked"}
+    assert said == [
+        ("info", "records.released", fields | {"records": 50}),
+        ("info", "records.released", fields | {"records": 100, "repeated": 2}),
+    ]
+
+
+def test_a_refused_commit_names_its_partitions() -> None:
+    refused = CommitFailed([ORDERS, ORDERS._replace(partition=3)], "ILLEGAL_GENERATION")
+    fields = {"error": "ILLEGAL_GENERATION", "partitions": "orders[0], orders[3]"}
+    assert lines((0.0, refused), (1.0, refused)) == [("warning", "commit.failed", fields)]
+
+
+def test_everyday_work_is_not_logged() -> None:
+    chunk = a_chunk(1, 2, 3)
+    assert lines((0.0, StartFlush(1, Batch.of([chunk]), 1)), (0.0, Landed([chunk])), (0.0, Pause([ORDERS]))) == []

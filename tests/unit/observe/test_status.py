@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from sidecar.observe.status import status
+from tests.unit.observe.reports import BOOKS, FLOW, NOW, NOW_MS, a_partition, a_report, a_snapshot, log_ends
+
+
+def test_it_is_plain_json_in_a_fixed_order() -> None:
+    document = status(a_report(), log_ends(100), NOW_MS, NOW + 0.25)
+    assert json.loads(json.dumps(document)) == document
+    assert list(document)[:5] == ["phase", "state", "why", "lag", "books"]
+    assert list(document)[-1] == "partitions"
+
+
+def test_a_partition_shows_its_offsets_its_lag_and_why() -> None:
+    view = a_partition(committed=60, committable=70, buffered=20, in_flight=10, oldest_wall_ms=NOW_MS - 1234, holds=("buffer",))
+    document = status(a_report(a_snapshot(view, utilization=0.9)), log_ends(130), NOW_MS, NOW)
+    assert document["partitions"] == [
+        {
+            "topic": "orders",
+            "partition": 0,
+            "position": 100,
+            "committed": 60,
+            "committable": 70,
+            "log_end": 130,
+            "lag_records": 60,
+            "lag_seconds": 1.234,
+            "buffered": 20,
+            "in_flight": 10,
+            "held": True,
+            "holds": ["buffer"],
+            "why": {
+                "verdict": "held_buffer",
+                "sentence": "the buffer is 90% full: the downstream takes less than Kafka brings; 20 records are buffered, 10 in flight",
+            },
+        }
+    ]
+
+
+def test_the_books_show_totals_by_reason_and_their_balance() -> None:
+    books = replace(
+        BOOKS,
+        polled={"orders": 100, "clicks": 20},
+        delivered={"orders": 90, "clicks": 11},
+        dropped={("orders", "sample"): 6, ("clicks", "sample"): 4, ("clicks", "expired"): 1},
+        buffered=3,
+        in_flight=1,
+    )
+    document = status(a_report(a_snapshot(books=books)), None, NOW_MS, NOW)
+    assert document["books"] == {
+        "polled": 120,
+        "delivered": 101,
+        "dead_lettered": 0,
+        "dropped": {"expired": 1, "sample": 10},
+        "released": {"revoked": 4},
+        "buffered": 3,
+        "in_flight": 1,
+        "unaccounted": 0,
+    }
+
+
+def test_the_total_lag_sums_records_and_takes_the_largest_age() -> None:
+    views = [
+        a_partition(
+            tp=a_partition().tp._replace(partition=number),
+            committable=90,
+            in_flight=10,
+            oldest_wall_ms=NOW_MS - 1000 * (number + 1),
+        )
+        for number in range(3)
+    ]
+    document = status(a_report(a_snapshot(*views)), log_ends(100, 110), NOW_MS, NOW)
+    assert document["lag"] == {"records": 30, "seconds": 3.0}
+
+
+def test_what_is_not_known_is_null() -> None:
+    document = status(a_report(last_delivery_wall=None), None, NOW_MS, NOW)
+    assert document["lag"] == {"records": None, "seconds": None}
+    assert document["seconds_since_delivery"] is None
+    assert document["breaker"] == {"state": "closed", "reason": None, "next_probe_seconds": None}
+
+
+def test_numbers_are_rounded_for_people() -> None:
+    flow = replace(FLOW, interval=0.123456, next_probe_in=1.98765)
+    document = status(a_report(a_snapshot(flow=flow, utilization=1 / 3)), log_ends(100), NOW_MS, NOW + 0.98765)
+    flow_part, buffer, breaker = document["flow"], document["buffer"], document["breaker"]
+    assert isinstance(flow_part, dict)
+    assert isinstance(buffer, dict)
+    assert isinstance(breaker, dict)
+    assert flow_part["interval_seconds"] == 0.123
+    assert buffer["utilization"] == 0.333
+    assert breaker["next_probe_seconds"] == 1.988
+    assert document["heartbeat_seconds"] == 0.988
+
+
+def test_docs_tell_every_field() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "STATUS.md").read_text(encoding="utf-8")
+    document = status(a_report(), log_ends(100), NOW_MS, NOW)
+    partitions = document["partitions"]
+    assert isinstance(partitions, list)
+    missing = [name for name in [*document, *partitions[0]] if f"`{name}" not in text and name not in ("topic", "partition")]
+    assert not missing
