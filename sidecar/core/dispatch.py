@@ -66,8 +66,10 @@ class Dispatch:
             flight = min(waiting, key=lambda flight: flight.batch.records)
             flight.probe = True
             self._again(flight)
-        elif ready := self._ready():
-            self._launch(self._fill(ready[:1], PROBE_RECORDS, now), probe=True)
+            return
+        while ready := self._ready():
+            if self._launch(self._fill(ready[:1], PROBE_RECORDS, now), probe=True):
+                return
 
     def _retry_due(self, now: float) -> None:
         for flight in self._state.flights.values():
@@ -151,9 +153,10 @@ class Dispatch:
                 kept.append(part)
         return kept
 
-    def _launch(self, chunks: list[Chunk], *, probe: bool) -> None:
+    def _launch(self, chunks: list[Chunk], *, probe: bool) -> bool:
+        """Start a flight; return whether there was anything to start (all that was taken may have expired)."""
         if not chunks:
-            return
+            return False
         state, flow = self._state, self._state.flow
         batch = Batch.of(chunks)
         filled = batch.records >= flow.batch_records or batch.nbytes >= flow.batch_bytes * 0.9
@@ -162,6 +165,7 @@ class Dispatch:
         state.flights[flight.number] = flight
         state.busy.update({chunk.tp for chunk in chunks})
         self._again(flight)
+        return True
 
     def _again(self, flight: Flight) -> None:
         flight.attempt += 1

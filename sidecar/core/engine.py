@@ -87,13 +87,14 @@ class Engine:
 
     @property
     def polling(self) -> bool:
-        """Whether the client may be polled for records now; False only while every partition is held and none is paused yet."""
+        """Whether the client may be polled for records now; False only for the first ``pause_after`` of a hold of every partition."""
         return self._holds.polling
 
     @property
-    def flowing(self) -> bool:
-        """Whether a poll can bring records: some partition is not held."""
-        return len(self._holds.reasons) < len(self._state.partitions)
+    def takes_records(self) -> bool:
+        """Whether there is a partition that is not held, or none at all yet."""
+        partitions = self._state.partitions
+        return not partitions or len(self._holds.reasons) < len(partitions)
 
     @property
     def poll_limit(self) -> int:
@@ -110,11 +111,13 @@ class Engine:
 
     def next_due(self, now: float) -> float | None:
         """Return when a Tick is needed if nothing else happens before; None: not at all."""
+        if self._finished:
+            return None
         dues = (
             self._dispatch.next_due(now),
-            self._holds.next_due(now),
+            self._holds.next_due(),
             self._commits.next_due(),
-            None if self._finished else self._state.drain_deadline,
+            self._state.drain_deadline,
         )
         return min((due for due in dues if due is not None), default=None)
 
@@ -169,11 +172,19 @@ class Engine:
         state.breaker.hasten(now + HASTE)
 
     def _settle(self, now: float) -> None:
+        self._react(now)
+        size = self._state.buffer.size
+        self._dispatch.run(now)
+        if self._state.buffer.size < size:  # records expired on their way out
+            self._react(now)
+        self._holds.update(now)
+        if not self._finished:
+            self._commits.run(now)
+
+    def _react(self, now: float) -> None:
+        """Follow what is in the buffer: the pressure, and the end of a drain."""
         self._signal(self._level())
         self._end_drain(now)
-        self._dispatch.run(now)
-        self._holds.update(now)
-        self._commits.run(now)
 
     def _level(self) -> Signal:
         """Read the pressure. What did not fit means full, also when the limit in bytes is not reached exactly."""

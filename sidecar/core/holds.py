@@ -44,14 +44,18 @@ class Holds:
         self._paused: dict[TopicPartition, int] = {}
         self._last: tuple[State, BreakerState, bool] | None = None
         self._idle_since: float | None = None
+        self._updated_at = float("-inf")
+        self._timed = False
+        self._cramped = False
 
     def update(self, now: float) -> None:
         """Recompute every partition's reasons, then pause and resume accordingly; cheap while nothing is held."""
         condition = self._condition()
-        if condition == self._last and not (self._state.holds_stale or self.reasons or self._paused):
+        if condition == self._last and not (self._state.holds_stale or self.reasons or self._paused or self._timed):
             return
-        self._last, self._state.holds_stale = condition, False
+        self._last, self._state.holds_stale, self._updated_at = condition, False, now
         self._forget_fenced()
+        self._cramped = self._lacks_room()
         held = {}
         for tp, partition in self._state.partitions.items():
             reasons = self._reasons(partition, now)
@@ -60,16 +64,20 @@ class Holds:
                 if tp not in self.reasons:
                     self.holds += 1
         self.reasons = held
+        self._timed = any(partition.held_since is not None for partition in self._state.partitions.values())
         self._steer(now)
 
-    def next_due(self, now: float) -> float | None:
-        """Return when a hold changes by time alone: not polling becomes a pause, or ``max_block`` is over."""
+    def next_due(self) -> float | None:
+        """Return when a hold changes by time alone: not polling becomes a pause, or ``max_block`` is over.
+
+        What :meth:`update` has seen pass already is not due again; what passed since then is.
+        """
         dues = [] if self._idle_since is None or self.polling else [self._idle_since + self._state.config.pause_after]
         for tp in self.reasons:
             partition = self._state.partitions[tp]
             if partition.policy.max_block is not None and partition.held_since is not None:
                 dues.append(partition.held_since + partition.policy.max_block)
-        return min((due for due in dues if due > now), default=None)
+        return min((due for due in dues if due > self._updated_at), default=None)
 
     def _condition(self) -> tuple[State, BreakerState, bool]:
         """Return all that can hold a partition and is not its own."""
@@ -99,7 +107,7 @@ class Holds:
         state, reasons = self._state, []
         if partition.policy.strategy is Strategy.BLOCK and state.backpressure.holds_blocking_topics:
             reasons.append(HoldReason.BUFFER)
-        if partition.refused and not state.buffer.is_empty and partition.refused > state.buffer.room_bytes:
+        if partition.policy.strategy is Strategy.BLOCK and self._cramped:
             reasons.append(HoldReason.ROOM)
         if not reasons:
             partition.held_since = None
@@ -108,6 +116,12 @@ class Holds:
         elif blocked_too_long(partition, now):
             return []
         return reasons
+
+    def _lacks_room(self) -> bool:
+        """Whether a large record waits for room. Every ``block`` partition waits with it, or their traffic would keep it out for ever."""
+        buffer = self._state.buffer
+        largest = max((partition.refused for partition in self._state.partitions.values()), default=0)
+        return largest > buffer.room_bytes and not buffer.is_empty
 
     def _breaker_holds(self) -> bool:
         """Held while the breaker is open; half-open only while there is something to probe with, else nothing ever would be."""
@@ -123,10 +137,10 @@ class Holds:
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = now
-        waits = all_held and self._idle_since is not None and now - self._idle_since < state.config.pause_after
+        waits = all_held and self._idle_since is not None and now < self._idle_since + state.config.pause_after
         self._pause(waits_only=waits)
         self._resume()
-        self.polling = not waits or bool(self._paused)
+        self.polling = not waits
 
     def _pause(self, *, waits_only: bool) -> None:
         """Pause what is held and is not paused yet; a partition with refused records at once, the client is past them."""

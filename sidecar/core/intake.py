@@ -6,7 +6,7 @@ strategy     from ELEVATED on                             what does not fit
 block        taken (held from CRITICAL on)                refused: the partition waits and is sought back to it;
                                                           after ``max_block`` it is dropped (``max_block``)
 drop_oldest  taken                                        the oldest queued records of droppable topics are evicted, lowest
-                                                          priority first (``drop_oldest``)
+                                                          priority first, none for a lower one (``drop_oldest``)
 drop_newest  taken                                        dropped (``drop_newest``)
 sample       1 in N is kept, by a hash (``sample``)       dropped (``sample``)
 ============ ============================================ ==================================================
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import partial
 from zlib import crc32
 
 from sidecar.core.books import DropReason, ReleaseReason
@@ -112,7 +113,7 @@ class Intake:
         """Evict for ``chunk``. It is entered before eviction, since a chunk larger than the buffer evicts its own head."""
         state = self._state
         self._enter(partition, chunk)
-        pushed, evicted = state.buffer.push_evicting(chunk, self._victims)
+        pushed, evicted = state.buffer.push_evicting(chunk, partial(self._victims, partition.policy.priority))
         state.overflowed = state.overflowed or bool(evicted) or pushed < len(chunk)
         if pushed < len(chunk):
             evicted.append(chunk.slice(pushed, len(chunk)))
@@ -120,13 +121,15 @@ class Intake:
             state.partitions[loss.tp].ledger.complete(loss)
             state.drop(loss, DropReason.DROP_OLDEST)
 
-    def _victims(self) -> Iterator[TopicPartition]:
-        """Yield droppable partitions with queued records: lowest priority first, then the oldest head first."""
+    def _victims(self, priority: int) -> Iterator[TopicPartition]:
+        """Yield droppable partitions with queued records, none above ``priority``: the lowest first, then the oldest head first."""
         buffer = self._state.buffer
         heads = [
             (partition.policy.priority, head.polled_at, tp)
             for tp, partition in self._state.partitions.items()
-            if partition.policy.strategy is Strategy.DROP_OLDEST and (head := buffer.head(tp)) is not None
+            if partition.policy.strategy is Strategy.DROP_OLDEST
+            and partition.policy.priority <= priority
+            and (head := buffer.head(tp)) is not None
         ]
         return (tp for _, _, tp in sorted(heads))
 
@@ -151,7 +154,7 @@ class Intake:
 def blocked_too_long(partition: Partition, now: float) -> bool:
     """Whether ``max_block`` is over for a held partition."""
     limit = partition.policy.max_block
-    return limit is not None and partition.held_since is not None and now - partition.held_since >= limit
+    return limit is not None and partition.held_since is not None and now >= partition.held_since + limit
 
 
 def sampled_indexes(chunk: Chunk, rate: int) -> list[int]:

@@ -50,10 +50,11 @@ class Landing:
                 self._too_large(flight, event.result.reason, now)
 
     def hasten_retries(self, now: float) -> None:
-        """Bring waiting retries forward."""
+        """Bring waiting retries forward, each once: answers to others come too often for it to keep any distance else."""
         for flight in self._state.flights.values():
-            if flight.due is not None:
+            if flight.due is not None and not flight.fixed:
                 flight.due = min(flight.due, now + self._state.random.uniform(0.0, HASTE))
+                flight.fixed = True
 
     def abandon(self, tp: TopicPartition) -> None:
         """Release the records of ``tp`` in flights that wait for a retry; those with a flusher stay until their result."""
@@ -97,9 +98,9 @@ class Landing:
         if landed:
             self._state.actions.append(Landed(landed))
         self._keep(flight, [run for run in again if not self._released_if_stale(run)])
+        self._answered(flight, now)
         if flight.number in self._state.flights:
             self._wait(flight, f"{len(again)} records asked to be retried", result.wait, now)
-        self._answered(flight, now)
 
     def _retriable(self, flight: Flight, result: Retriable, now: float) -> None:
         self._keep(flight, [chunk for chunk in flight.batch.chunks if not self._released_if_stale(chunk)])
@@ -220,6 +221,7 @@ class Landing:
         if state.draining and asked is None:
             wait = min(wait, HASTE)
         flight.due = now + wait
+        flight.fixed = asked is not None
         flight.failure = reason
         self._say_failed(flight, reason, wait)
 

@@ -65,7 +65,8 @@ class Partition:
 class Flight:
     """A batch that was given to a flusher, or waits for its next attempt (``due`` is then a time).
 
-    ``probe`` marks the one whose answer the half-open breaker waits for; ``filled`` that the batch was as large as allowed.
+    ``probe`` marks the one whose answer the half-open breaker waits for; ``filled`` that the batch was as large as allowed;
+    ``fixed`` that ``due`` is not brought forward: the downstream asked for that wait, or it was brought forward already.
     """
 
     number: int
@@ -74,6 +75,7 @@ class Flight:
     probe: bool
     filled: bool
     due: float | None = None
+    fixed: bool = False
     failure: str | None = None
 
 

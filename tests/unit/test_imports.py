@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sidecar.core": (),
     "sidecar.controller": ("sidecar.core",),
     "sidecar.settings": ("sidecar.core", "sidecar.writers.registry"),
-    "sidecar.kafka": ("sidecar.core", "sidecar.runtime.protocols"),
+    "sidecar.kafka": ("sidecar.core", "sidecar.runtime.client"),
     "sidecar.writers": ("sidecar.core",),
     "sidecar.observe": ("sidecar.core", "sidecar.runtime.report"),
     "sidecar.http": ("sidecar.core", "sidecar.runtime.report"),

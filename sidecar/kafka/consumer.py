@@ -1,0 +1,270 @@
+"""The consumer: librdkafka's, behind :class:`sidecar.runtime.client.Client`. One thread owns it; see there.
+
+What it takes care of, since each of these loses or repeats records elsewhere:
+
+- A callback that raises inside ``consume()`` destroys the records of that call. So callbacks are wrapped: what one raises
+  is kept, and raised after the records of the call were given out.
+- ``pause()`` throws away what was prefetched, and ``resume()`` alone can take a second. So a resume always seeks.
+- A late explicit commit is accepted by the broker even for a partition that another member owns. So commits are made only of current
+  partitions, by the engine's order, and never from ``on_lost``.
+- ``close()`` with an asynchronous commit outstanding blocks for a session timeout when the broker is away. So its caller settles commits first.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from sidecar.core.actions import CommitOffset
+from sidecar.core.errors import SidecarError
+from sidecar.core.events import CommitFinished
+from sidecar.core.records import Chunk, TopicPartition
+from sidecar.kafka.columns import Columns, partition_of, topic_of
+from sidecar.kafka.errors import Meaning, classify, describe
+from sidecar.kafka.resets import Resets
+from sidecar.kafka.starts import Starts
+from sidecar.kafka.trouble import Trouble
+from sidecar.runtime.client import Listener
+
+SERVE_TIMEOUT = 0.05
+"""Seconds of one wait for callbacks."""
+
+
+class KafkaFatal(SidecarError):  # noqa: N818 -- the client's own word for it
+    """The client cannot go on; a new process may."""
+
+
+class KafkaFenced(KafkaFatal):
+    """Another member took our place; a new process would only take it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Where the time comes from: monotonic seconds, and Unix seconds."""
+
+    monotonic: Callable[[], float]
+    wall: Callable[[], float]
+
+
+class KafkaConsumer:
+    """A member of a consumer group."""
+
+    def __init__(  # noqa: PLR0913 -- what it is made of, each by name
+        self,
+        config: Mapping[str, Any],
+        topics: Sequence[str],
+        *,
+        columns: Columns,
+        starts: Starts,
+        resets: Resets,
+        trouble: Trouble,
+        clocks: Clocks,
+    ) -> None:
+        """Create the client; nothing is sent until :meth:`join`. Raises KafkaException for properties that librdkafka refuses."""
+        self._topics = list(topics)
+        self._columns = columns
+        self._starts = starts
+        self._resets = resets
+        self._trouble = trouble
+        self._clocks = clocks
+        self._owned: set[TopicPartition] = set()
+        self._outstanding: Mapping[TopicPartition, CommitOffset] | None = None
+        self._failure: Exception | None = None
+        self._consumer = Consumer(
+            {**config, "error_cb": self._on_error, "on_commit": self._on_commit}, logger=logging.getLogger("librdkafka")
+        )
+        self._listener: Listener
+
+    def join(self, listener: Listener) -> None:
+        """Subscribe."""
+        self._listener = listener
+        self._consumer.subscribe(
+            self._topics,
+            on_assign=lambda _, partitions: self._guard(self._on_assign, partitions),
+            on_revoke=lambda _, partitions: self._guard(self._on_revoke, partitions),
+            on_lost=lambda _, partitions: self._guard(self._on_lost, partitions),
+        )
+
+    def poll(self, limit: int, timeout: float) -> list[Chunk]:
+        """Return records, at most one chunk a partition."""
+        return self._given(self._consumer.consume(limit, timeout))
+
+    def serve(self) -> list[Chunk]:
+        """Serve callbacks; what comes nevertheless is returned."""
+        message = self._consumer.poll(0)
+        return self._given([] if message is None else [message])
+
+    def pause(self, tps: Sequence[TopicPartition]) -> None:
+        """Stop fetching."""
+        self._consumer.pause([KafkaPartition(*tp) for tp in tps])
+
+    def resume(self, positions: Mapping[TopicPartition, int | None]) -> None:
+        """Fetch again, from these positions."""
+        self._consumer.resume([KafkaPartition(*tp) for tp in positions])
+        for tp, position in positions.items():
+            if position is not None:
+                self._seek(tp, position)
+
+    def positions(self) -> dict[TopicPartition, int]:
+        """Return where the client stands."""
+        answers = self._consumer.position([KafkaPartition(*tp) for tp in self._owned])
+        return {TopicPartition(a.topic, a.partition): a.offset for a in answers if a.offset >= 0}
+
+    def commit(self, offsets: Mapping[TopicPartition, CommitOffset]) -> None:
+        """Commit asynchronously."""
+        self._outstanding = offsets
+        try:
+            self._consumer.commit(offsets=_offsets(offsets), asynchronous=True)
+        except KafkaException as error:
+            self._answer(offsets, error.args[0])
+
+    def commit_now(self, offsets: Mapping[TopicPartition, CommitOffset]) -> CommitFinished:
+        """Commit and wait for the answer."""
+        try:
+            answers = self._consumer.commit(offsets=_offsets(offsets), asynchronous=False)
+        except KafkaException as error:
+            return _finished(offsets, error.args[0])
+        return _finished(offsets, next((answer.error for answer in answers or [] if answer.error), None))
+
+    def settle_commits(self, deadline: float) -> bool:
+        """Serve callbacks until no commit is outstanding. Everything is paused, so what a poll brings is an error."""
+        while self._outstanding is not None and self._clocks.monotonic() < deadline:
+            message = self._consumer.poll(SERVE_TIMEOUT)
+            self._given([] if message is None else [message])
+        return self._outstanding is None
+
+    @property
+    def trouble(self) -> str | None:
+        """What stands in the way now."""
+        return self._trouble.text
+
+    @property
+    def unreadable_headers(self) -> Mapping[str, int]:
+        """Count records whose headers could not be decoded, by topic."""
+        return self._columns.unreadable
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _given(self, messages: list[Message]) -> list[Chunk]:
+        """Turn what came into chunks, act on errors in the stream, and raise what a callback raised meanwhile."""
+        if self._resets.waiting:
+            self._resets.retry(self._consumer, self._clocks.monotonic(), self._listener)
+        chunks: list[Chunk] = []
+        if messages:
+            if list(map(Message.error, messages)).count(None) < len(messages):
+                messages = self._without_errors(messages)
+            if messages:
+                self._trouble.over()
+                chunks = self._columns.convert(messages, self._clocks.monotonic(), int(self._clocks.wall() * 1000))
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        return chunks
+
+    def _without_errors(self, messages: list[Message]) -> list[Message]:
+        records = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                records.append(message)
+            else:
+                self._act_on(error, message)
+        return records
+
+    def _act_on(self, error: KafkaError, message: Message) -> None:
+        meaning = classify(error).meaning
+        if meaning is Meaning.RESET:
+            tp = TopicPartition(topic_of(message), partition_of(message))
+            self._resets.begin(self._consumer, tp, self._clocks.monotonic(), self._listener)
+        elif meaning is Meaning.TROUBLE:
+            self._trouble.note(error, of_stream=True)
+        else:
+            self._on_error(error)
+
+    def _seek(self, tp: TopicPartition, position: int) -> None:
+        """Seek. A partition that the client is not fetching cannot be sought; assigned again at that position it begins there."""
+        try:
+            self._consumer.seek(KafkaPartition(tp.topic, tp.partition, position))
+        except KafkaException:
+            self._consumer.incremental_unassign([KafkaPartition(*tp)])
+            self._consumer.incremental_assign([KafkaPartition(tp.topic, tp.partition, position)])
+
+    def _guard(self, callback: Callable[[Sequence[TopicPartition]], None], partitions: list[KafkaPartition]) -> None:
+        """Run a callback so that nothing gets out of it here; the first exception is raised after the call that served it."""
+        try:
+            callback([TopicPartition(p.topic, p.partition) for p in partitions])
+        except Exception as failure:  # noqa: BLE001 -- raised again by _given(), where no record can be lost
+            self._failure = self._failure or failure
+
+    def _on_assign(self, tps: Sequence[TopicPartition]) -> None:
+        starts = self._starts.of(self._consumer, tps)
+        self._consumer.incremental_assign([_at(tp, start) for tp, start in starts.items()])
+        self._owned.update(tps)
+        if tps:
+            self._trouble.over()
+        self._listener.assigned(starts)
+
+    def _on_revoke(self, tps: Sequence[TopicPartition]) -> None:
+        self._listener.revoking(tps)
+        self._forget(tps)
+
+    def _on_lost(self, tps: Sequence[TopicPartition]) -> None:
+        self._listener.lost(tps)
+        self._forget(tps)
+
+    def _forget(self, tps: Sequence[TopicPartition]) -> None:
+        self._owned.difference_update(tps)
+        self._resets.forget(tps)
+
+    def _on_error(self, error: KafkaError) -> None:
+        """Take note of an error of the connection; a fatal one is raised after the call that served it."""
+        meaning = classify(error).meaning
+        if meaning is Meaning.FENCED:
+            self._failure = self._failure or KafkaFenced(describe(error))
+        elif meaning is Meaning.FATAL or error.fatal():
+            self._failure = self._failure or KafkaFatal(describe(error))
+        elif meaning is Meaning.TROUBLE:
+            self._trouble.note(error, of_stream=False)
+
+    def _on_commit(self, error: KafkaError | None, partitions: Sequence[KafkaPartition]) -> None:
+        """Match the answer with the one asynchronous commit that is outstanding; synchronous ones are answered where they are made."""
+        answered = {TopicPartition(p.topic, p.partition) for p in partitions}
+        if self._outstanding is not None and answered == set(self._outstanding):
+            self._answer(self._outstanding, error or next((p.error for p in partitions if p.error), None))
+
+    def _answer(self, offsets: Mapping[TopicPartition, CommitOffset], error: KafkaError | None) -> None:
+        self._outstanding = None
+        try:
+            self._listener.committed(_finished(offsets, error))
+        except Exception as failure:  # noqa: BLE001 -- raised again by _given()
+            self._failure = self._failure or failure
+
+
+def _at(tp: TopicPartition, start: int | None) -> KafkaPartition:
+    """Return ``tp`` to be fetched from ``start``; None: from what the client itself finds committed."""
+    return KafkaPartition(tp.topic, tp.partition) if start is None else KafkaPartition(tp.topic, tp.partition, start)
+
+
+def _offsets(offsets: Mapping[TopicPartition, CommitOffset]) -> list[KafkaPartition]:
+    """Return ``offsets`` as the client wants them, each with the leader epoch where it is known."""
+    return [
+        KafkaPartition(tp.topic, tp.partition, commit.offset)
+        if commit.leader_epoch is None
+        else KafkaPartition(tp.topic, tp.partition, commit.offset, leader_epoch=commit.leader_epoch)
+        for tp, commit in offsets.items()
+    ]
+
+
+def _finished(offsets: Mapping[TopicPartition, CommitOffset], error: KafkaError | None) -> CommitFinished:
+    return CommitFinished(
+        {tp: commit.offset for tp, commit in offsets.items()},
+        {tp: commit.epoch for tp, commit in offsets.items()},
+        None if error is None else describe(error),
+    )

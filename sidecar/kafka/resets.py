@@ -1,0 +1,79 @@
+"""Resets: a partition whose offset does not exist is set right, or stopped.
+
+The client tells it in the stream and then fetches nothing more of the partition. It happens for two reasons: nothing was committed and the
+lookup at assignment failed (then ``SIDECAR_START`` decides), or the log does not have the offset, because retention overtook us or a leader
+lost records (then ``SIDECAR_ON_OFFSET_OUT_OF_RANGE`` decides: records may be missing, so the default is to stop).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from confluent_kafka import Consumer
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from sidecar.core.records import TopicPartition
+from sidecar.kafka.starts import OutOfRange, Starts
+from sidecar.runtime.client import Listener
+
+RETRY = 1.0
+"""Seconds until the brokers are asked again when they did not answer."""
+
+OnOutOfRange = Literal["stop", "earliest", "latest"]
+
+
+class Resets:
+    """Partitions that wait for a valid offset."""
+
+    def __init__(self, policy: OnOutOfRange, starts: Starts, tell: Callable[[OutOfRange, str], None]) -> None:
+        """``tell`` hears of each offset that was out of range, and what was done."""
+        self.waiting: dict[TopicPartition, float] = {}
+        self._policy = policy
+        self._starts = starts
+        self._tell = tell
+
+    def begin(self, consumer: Consumer, tp: TopicPartition, now: float, listener: Listener) -> None:
+        """Set ``tp`` right now, or try again later."""
+        self.waiting[tp] = now
+        self.retry(consumer, now, listener)
+
+    def retry(self, consumer: Consumer, now: float, listener: Listener) -> None:
+        """Try again what is due."""
+        for tp in [tp for tp, due in self.waiting.items() if due <= now]:
+            if self._reset(consumer, tp, listener):
+                del self.waiting[tp]
+            else:
+                self.waiting[tp] = now + RETRY
+
+    def forget(self, tps: Sequence[TopicPartition]) -> None:
+        """Partitions are ours no more."""
+        for tp in tps:
+            self.waiting.pop(tp, None)
+
+    def _reset(self, consumer: Consumer, tp: TopicPartition, listener: Listener) -> bool:
+        """Return whether ``tp`` was dealt with."""
+        committed, bounds = self._starts.committed(consumer, [tp]), self._starts.bounds(tp)
+        if committed is None or bounds is None:
+            return False
+        position = listener.position_of(tp)
+        wrong = committed.get(tp) if position is None else position
+        if wrong is None:
+            start = self._starts.fresh([tp]).get(tp)
+            return start is not None and self._move(consumer, tp, start, listener)
+        return self._out_of_range(consumer, OutOfRange(tp, wrong, *bounds), listener)
+
+    def _out_of_range(self, consumer: Consumer, found: OutOfRange, listener: Listener) -> bool:
+        self._tell(found, self._policy)
+        if self._policy == "stop":
+            where = f"offset {found.offset} is not in the log, which has {found.begin} to {found.end}"
+            listener.stopped(found.tp, f"{where}; set SIDECAR_ON_OFFSET_OUT_OF_RANGE, or reset the group's offset")
+            return True
+        return self._move(consumer, found.tp, found.begin if self._policy == "earliest" else found.end, listener)
+
+    def _move(self, consumer: Consumer, tp: TopicPartition, offset: int, listener: Listener) -> bool:
+        """Fetch from ``offset``. The client has stopped fetching, so it cannot seek; assigned anew it begins there."""
+        consumer.incremental_unassign([KafkaPartition(*tp)])
+        consumer.incremental_assign([KafkaPartition(tp.topic, tp.partition, offset)])
+        listener.moved(tp, offset)
+        return True

@@ -1,0 +1,75 @@
+"""Starts: the offset at which a partition is fetched, when it is assigned or when its offset turns out not to exist.
+
+The client's own ``auto.offset.reset`` is switched off (``error``): it would jump over records without a word. A committed offset wins; where there
+is none, ``SIDECAR_START`` decides. What cannot be found out in time is left to the client (None), which asks again by itself and, where
+there is no committed offset, says so in the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from sidecar.core.records import TopicPartition
+from sidecar.kafka.log_offsets import LogOffsets
+
+LOOKUP_TIMEOUT = 5.0
+"""Seconds that one question to the brokers may take, inside a rebalance."""
+
+Start = Literal["earliest", "latest"] | int
+"""An end of the log, or a time in Unix ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfRange:
+    """A committed or fetched offset that the log does not have; ``begin`` and ``end`` are what it has."""
+
+    tp: TopicPartition
+    offset: int
+    begin: int
+    end: int
+
+
+class Starts:
+    """Finds start offsets."""
+
+    def __init__(self, start: Start, offsets: LogOffsets) -> None:
+        """``start`` is where partitions without a committed offset begin."""
+        self._start = start
+        self._offsets = offsets
+
+    def of(self, consumer: Consumer, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
+        """Return where each of ``tps`` starts; None where that could not be found out in time."""
+        committed = self.committed(consumer, tps)
+        if committed is None:
+            return dict.fromkeys(tps)
+        fresh = self.fresh([tp for tp in tps if tp not in committed])
+        return {tp: committed.get(tp, fresh.get(tp)) for tp in tps}
+
+    def committed(self, consumer: Consumer, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int] | None:
+        """Return the committed offsets of those that have one; None when the coordinator did not answer in time."""
+        wanted = [KafkaPartition(tp.topic, tp.partition) for tp in tps]
+        try:
+            answers = consumer.committed(wanted, timeout=LOOKUP_TIMEOUT)
+        except KafkaException:
+            return None  # No coordinator yet, or not reachable: the client itself retries, see the module's docstring.
+        if any(answer.error for answer in answers):
+            return None
+        return {TopicPartition(a.topic, a.partition): a.offset for a in answers if a.offset >= 0}
+
+    def fresh(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return where ``tps`` start that have no committed offset, as far as known."""
+        if self._start == "earliest":
+            return self._offsets.begins(tps, LOOKUP_TIMEOUT)
+        if self._start == "latest":
+            return self._offsets.ends(tps, LOOKUP_TIMEOUT)
+        return self._offsets.at(tps, self._start, LOOKUP_TIMEOUT)
+
+    def bounds(self, tp: TopicPartition) -> tuple[int, int] | None:
+        """Return where the log of ``tp`` begins and ends; None when that is not known in time."""
+        begin, end = self._offsets.begins([tp], LOOKUP_TIMEOUT), self._offsets.ends([tp], LOOKUP_TIMEOUT)
+        return (begin[tp], end[tp]) if tp in begin and tp in end else None

@@ -1,0 +1,109 @@
+"""The driver: hands events to the engine and carries out the actions that come back.
+
+An action can cause an event at once (a commit that fails before it is sent). That event is handled after all
+actions of the present one, so actions are carried out in the order in which the engine gave them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from sidecar.core.actions import Action, Commit, Finish, Landed, Pause, Resume, StartFlush
+from sidecar.core.engine import Engine
+from sidecar.core.events import CommitFinished, Event
+from sidecar.runtime.client import Client
+from sidecar.runtime.flushers import Flushed, Flushers, Outcome
+from sidecar.runtime.observer import Observer
+
+
+class Driver:
+    """The engine with its hands. Owned by the loop's thread."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 -- its parts, each of another type
+        self,
+        engine: Engine,
+        client: Client,
+        flushers: Flushers,
+        outcomes: SimpleQueue[Outcome],
+        observer: Observer,
+        clock: Callable[[], float],
+    ) -> None:
+        """``outcomes`` is where ``flushers`` put what came of their flushes; ``clock`` is monotonic."""
+        self.engine = engine
+        self.client = client
+        self.observer = observer
+        self.clock = clock
+        self.finished: Finish | None = None
+        self.flushing = 0
+        self.commits: Counter[str] = Counter(ok=0, failed=0)
+        self._flushers = flushers
+        self._outcomes = outcomes
+        self._events: deque[Event] = deque()
+        self._handling = False
+        self._hands: dict[type, Callable[[Any], None]] = {
+            StartFlush: self._start_flush,
+            Pause: lambda action: client.pause(action.partitions),
+            Resume: lambda action: client.resume(action.positions),
+            Commit: lambda action: client.commit(action.offsets),
+            Finish: self._finish,
+            Landed: lambda action: observer.landed(action.chunks),
+        }
+
+    def handle(self, event: Event) -> None:
+        """Let the engine decide on ``event`` and do what it says; from within an action, after that action's event."""
+        self._events.append(event)
+        if self._handling:
+            return
+        self._handling = True
+        try:
+            while self._events:
+                self._handle(self._events.popleft())
+        finally:
+            self._handling = False
+
+    def pump(self, timeout: float) -> bool:
+        """Handle all results that are there, waiting up to ``timeout`` seconds for the first; return whether there was one.
+
+        Raises what a writer raised.
+        """
+        try:
+            outcome = self._outcomes.get(timeout > 0, timeout)
+        except Empty:
+            return False
+        while True:
+            self._take(outcome)
+            if self._outcomes.empty():
+                return True
+            outcome = self._outcomes.get()
+
+    def _take(self, outcome: Outcome) -> None:
+        if not isinstance(outcome, Flushed):
+            raise outcome
+        self.flushing -= 1
+        self.observer.flushed(outcome.event.result, outcome.event.seconds, outcome.records)
+        self.handle(outcome.event)
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, CommitFinished):
+            self.commits["ok" if event.error is None else "failed"] += 1
+        now = self.clock()
+        known: list[Action] = []
+        for action in self.engine.handle(event, now):
+            hand = self._hands.get(type(action))
+            if hand is None:
+                known.append(action)
+            else:
+                hand(action)
+        if known:
+            self.observer.acted(known, now)
+
+    def _start_flush(self, order: StartFlush) -> None:
+        self.flushing += 1
+        self._flushers.submit(order)
+
+    def _finish(self, finish: Finish) -> None:
+        self.finished = finish
+        self.observer.acted([finish], self.clock())

@@ -1,0 +1,84 @@
+"""Flushers: the threads that call the writer. Batches in, results out, by queues of values that nobody changes.
+
+Each thread owns one writer. What a writer raises is a defect of it, and reaches the loop as it is: a flight without a result would
+hold its partitions for ever.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from sidecar.core.actions import StartFlush
+from sidecar.core.events import FlushFinished
+from sidecar.writers.protocol import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """A flush that came to a result, and how many records it had."""
+
+    event: FlushFinished
+    records: int
+
+
+Outcome = Flushed | Exception
+
+
+class Flushers:
+    """A fixed number of threads."""
+
+    def __init__(
+        self,
+        create: Callable[[], Writer],
+        *,
+        threads: int,
+        timeout: float,
+        clock: Callable[[], float],
+        outcomes: SimpleQueue[Outcome],
+    ) -> None:
+        """Flush with ``timeout`` seconds each (on ``clock``); what comes of it goes to ``outcomes``."""
+        self._create = create
+        self._timeout = timeout
+        self._clock = clock
+        self._orders: SimpleQueue[StartFlush | None] = SimpleQueue()
+        self._outcomes = outcomes
+        self._threads = [threading.Thread(target=self._run, name=f"flusher-{n}", daemon=True) for n in range(threads)]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, order: StartFlush) -> None:
+        """Have a batch flushed by the next free thread."""
+        self._orders.put(order)
+
+    def stop(self, timeout: float) -> bool:
+        """Let the threads close their writers and end; return False when one was still busy after ``timeout`` seconds."""
+        for _ in self._threads:
+            self._orders.put(None)
+        deadline = self._clock() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - self._clock()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _run(self) -> None:
+        try:
+            self._serve(self._create())
+        except Exception as defect:  # noqa: BLE001 -- the loop raises it
+            self._outcomes.put(defect)
+
+    def _serve(self, writer: Writer) -> None:
+        try:
+            while (order := self._orders.get()) is not None:
+                self._outcomes.put(self._flush(writer, order))
+        finally:
+            writer.close()
+
+    def _flush(self, writer: Writer, order: StartFlush) -> Flushed:
+        began = self._clock()
+        result = writer.write(order.batch, order.attempt, began + self._timeout)
+        return Flushed(FlushFinished(order.flight, result, self._clock() - began), order.batch.records)

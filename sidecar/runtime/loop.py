@@ -1,0 +1,198 @@
+"""The loop: one thread owns the consumer and the engine, and does one step after the other until the drain is over.
+
+A step: hand over what flushers finished, poll (or wait, while everything is held), hand over what came, let time pass, publish.
+How it waits depends on what there is to take:
+
+============================== ===========================================================================
+partitions                     the loop
+============================== ===========================================================================
+some flow                      ``poll`` for records; a poll ends early only when it is full, so its time-out is short
+                               while a flush is under way
+every one is held, not paused  waits for results, and leaves the client alone: polling would take records
+every one is held and paused   waits for results, and serves the client ten times a second, so that the membership lives
+============================== ===========================================================================
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from sidecar.core.events import Advanced, DrainRequested, Polled, Tick
+from sidecar.core.records import Chunk
+from sidecar.runtime.driver import Driver
+from sidecar.runtime.membership import Membership
+from sidecar.runtime.report import Report
+
+IDLE_WAIT = 0.1
+"""The longest wait of a step, in seconds: how long a signal, a record or the membership may have to wait."""
+
+BUSY_WAIT = 0.02
+"""The longest poll while a flush is under way: how long its result may have to wait."""
+
+SHORTEST_WAIT = 0.001
+"""``consume()`` must never be called with 0: it would serve no callback."""
+
+REPORT_EVERY = 0.25
+POSITIONS_EVERY = 1.0
+LAST_COMMIT = 1.0
+"""What the last commit gets, in seconds, even when the drain has used up its time."""
+
+
+class ExitStatus(enum.IntEnum):
+    """How the process ends."""
+
+    DRAINED = 0
+    FAILED = 1
+    WRONG_USAGE = 2
+    DRAIN_EXPIRED = 3
+    STOPPED = 4
+
+
+class StopRequest(Protocol):
+    """When the process was asked to end."""
+
+    requested_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``drain_timeout`` in seconds, ``memory`` (the one number) in bytes for the report."""
+
+    drain_timeout: float
+    memory: int
+
+
+class Loop:
+    """Runs the sidecar."""
+
+    def __init__(
+        self, driver: Driver, membership: Membership, stop: StopRequest, limits: Limits, wall: Callable[[], float]
+    ) -> None:
+        """``wall`` is the Unix time in seconds."""
+        self.beat = driver.clock()
+        self.loop_seconds: dict[str, float] = dict.fromkeys(("polling", "waiting", "working"), 0.0)
+        self._driver = driver
+        self._membership = membership
+        self._stop = stop
+        self._limits = limits
+        self._wall = wall
+        self._full_poll = False
+        self._reported_at = float("-inf")
+        self._positions_at = float("-inf")
+        self._drain_deadline: float | None = None
+
+    def run(self) -> ExitStatus:
+        """Join, work until a stop is requested and the drain is over, leave."""
+        self._driver.client.join(self._membership)
+        self._publish("joining")
+        while self._driver.finished is None:
+            self.step()
+        return self._leave()
+
+    def step(self) -> None:
+        """Do one round."""
+        driver, began = self._driver, self._driver.clock()
+        self.beat = began
+        self._heed_stop(began)
+        handled = driver.pump(0)
+        waited = driver.clock()
+        chunks = self._take_records(waited)
+        done_waiting = driver.clock()
+        if chunks:
+            driver.handle(Polled(chunks))
+        elif not handled:
+            self._let_time_pass(done_waiting)
+        ended = driver.clock()
+        self.loop_seconds["working"] += (waited - began) + (ended - done_waiting)
+        if ended - self._reported_at >= REPORT_EVERY:
+            self._publish("draining" if self._drain_deadline is not None else "running" if self._membership.joined else "joining")
+
+    def _heed_stop(self, now: float) -> None:
+        if self._stop.requested_at is not None and self._drain_deadline is None:
+            self._drain_deadline = self._stop.requested_at + self._limits.drain_timeout
+            self._driver.observer.event("drain.started", seconds=self._limits.drain_timeout)
+            self._driver.handle(DrainRequested(self._drain_deadline))
+            self._reported_at = now - REPORT_EVERY
+
+    def _take_records(self, now: float) -> list[Chunk]:
+        driver, engine = self._driver, self._driver.engine
+        if engine.polling and engine.takes_records:
+            limit = engine.poll_limit
+            chunks = driver.client.poll(limit, self._patience(now))
+            self._full_poll = sum(map(len, chunks)) >= limit
+            self.loop_seconds["polling"] += driver.clock() - now
+            return chunks
+        self._full_poll = False
+        driver.pump(self._patience(now))
+        chunks = driver.client.serve() if engine.polling else []
+        self.loop_seconds["waiting"] += driver.clock() - now
+        return chunks
+
+    def _patience(self, now: float) -> float:
+        """Return how long this step may wait. After a full poll the next one is as good as full: no need to work it out."""
+        if self._full_poll:
+            return BUSY_WAIT
+        driver = self._driver
+        longest = BUSY_WAIT if driver.flushing and driver.engine.takes_records else IDLE_WAIT
+        due = driver.engine.next_due(now)
+        return longest if due is None else min(longest, max(due - now, SHORTEST_WAIT))
+
+    def _let_time_pass(self, now: float) -> None:
+        """Nothing happened: pass what holds no record, now and then, else tell the engine the time if it waits for it."""
+        driver = self._driver
+        due = driver.engine.next_due(now)
+        if now - self._positions_at >= POSITIONS_EVERY:
+            self._positions_at = now
+            driver.handle(Advanced(driver.client.positions()))
+        elif due is not None and due <= now:
+            driver.handle(Tick())
+
+    def _leave(self) -> ExitStatus:
+        """Commit what is committable, leave the group.
+
+        An asynchronous commit that is still outstanding would make ``close()`` wait for a session timeout when the broker is away, so without
+        an answer in time the group is left to notice by itself.
+        """
+        driver, client = self._driver, self._driver.client
+        deadline = max(self._drain_deadline or 0.0, driver.clock() + LAST_COMMIT)
+        driver.handle(Advanced(client.positions()))
+        settled = client.settle_commits(deadline)
+        stopped = driver.engine.stopped
+        offsets = driver.engine.offsets_to_commit(driver.engine.positions())
+        if settled and offsets:
+            client.commit(offsets)
+            settled = client.settle_commits(deadline)
+        if settled:
+            client.close()
+        driver.observer.event("group.left" if settled else "group.left_without_answer")
+        self._publish("stopped")
+        if driver.finished is not None and driver.finished.expired:
+            return ExitStatus.DRAIN_EXPIRED
+        return ExitStatus.STOPPED if stopped else ExitStatus.DRAINED
+
+    def _publish(self, phase: str) -> None:
+        driver, membership = self._driver, self._membership
+        now = self._reported_at = driver.clock()
+        engine = driver.engine.snapshot(now)
+        driver.observer.publish(
+            Report(
+                phase=phase,
+                joined=membership.joined,
+                assigned_now=bool(engine.partitions),
+                trouble=driver.client.trouble,
+                wall_ms=int(self._wall() * 1000),
+                made_at=now,
+                engine=engine,
+                flushes=driver.observer.counts(),
+                commits=dict(driver.commits),
+                rebalances=dict(membership.rebalances),
+                loop_seconds=dict(self.loop_seconds),
+                unreadable_headers=dict(driver.client.unreadable_headers),
+                refetched_bytes=0,
+                last_delivery_wall=driver.observer.last_delivery_wall,
+                memory_limit=self._limits.memory,
+            )
+        )

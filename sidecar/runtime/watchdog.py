@@ -1,0 +1,65 @@
+"""The watchdog: ends the process when a deadline that the loop itself should have kept has passed.
+
+Two deadlines: the drain's (exit status 3: it ran out of time), and the loop's own heartbeat (exit status 1: a restart may mend it; a silent
+member of a group keeps its partitions, under KIP-848 until its session expires whatever ``max.poll.interval.ms`` says). The stacks of all threads go to
+standard error first: what hangs is the only interesting thing then.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sidecar.runtime.loop import ExitStatus, StopRequest
+
+DRAIN_GRACE = 2.0
+"""Seconds past the drain's deadline that the last commit and the goodbye to the group get."""
+
+CHECK_EVERY = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Both in seconds: ``drain_timeout`` from the request to end, ``stall`` without a heartbeat."""
+
+    drain_timeout: float
+    stall: float
+
+
+def verdict(now: float, beat: float, requested_at: float | None, bounds: Bounds) -> ExitStatus | None:
+    """Return the exit status with which the process must end now; None: all is well."""
+    if requested_at is not None and now > requested_at + bounds.drain_timeout + DRAIN_GRACE:
+        return ExitStatus.DRAIN_EXPIRED
+    return ExitStatus.FAILED if now > beat + bounds.stall else None
+
+
+class Watchdog:
+    """A thread that looks a few times a second."""
+
+    def __init__(self, beat: Callable[[], float], stop: StopRequest, bounds: Bounds, clock: Callable[[], float]) -> None:
+        """``beat`` returns when the loop last began a step, on ``clock``."""
+        self._beat = beat
+        self._stop = stop
+        self._bounds = bounds
+        self._clock = clock
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Stop watching: the loop ended by itself."""
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(CHECK_EVERY):
+            status = verdict(self._clock(), self._beat(), self._stop.requested_at, self._bounds)
+            if status is not None:
+                faulthandler.dump_traceback(all_threads=True)
+                os._exit(status)
