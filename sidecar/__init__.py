@@ -1,0 +1,1 @@
+"""Consumes Kafka for an application: bounded memory, backpressure, and every record accounted for."""

@@ -24,7 +24,7 @@ def status(report: Report, log_ends: LogEnds | None, wall_ms: int, now: float) -
         "state": report.engine.state,
         "why": _why(explain_process(report, log_ends)),
         "lag": _total_lag(lags),
-        "books": _books(report.engine.books),
+        "books": books_of(report.engine.books),
         "buffer": _buffer(report.engine),
         "flow": _flow(report.engine),
         "breaker": _breaker(report.engine),
@@ -47,7 +47,8 @@ def _total_lag(lags: Iterable[Lag]) -> dict[str, object]:
     return {"records": sum(records) if records else None, "seconds": _rounded(max(seconds, default=None))}
 
 
-def _books(books: BooksView) -> dict[str, object]:
+def books_of(books: BooksView) -> dict[str, object]:
+    """Return where the records went, over all topics; drops and releases by reason."""
     return {
         "polled": sum(books.polled.values()),
         "delivered": sum(books.delivered.values()),

@@ -1,1 +1,1 @@
-
+"""The downstream writers: one file each, behind one Protocol; the registry picks by URL scheme."""

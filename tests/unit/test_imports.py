@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sidecar": ("sidecar.controller", "sidecar.core"),  # __init__.py: the public names
     "sidecar.core": (),
     "sidecar.controller": ("sidecar.core",),
-    "sidecar.settings": ("sidecar.core", "sidecar.writers.registry"),
+    "sidecar.settings": ("sidecar.core", "sidecar.writers.registry", "sidecar.writers.options", "sidecar.writers.protocol"),
     "sidecar.kafka": ("sidecar.core", "sidecar.runtime.client"),
     "sidecar.writers": ("sidecar.core",),
     "sidecar.observe": ("sidecar.core", "sidecar.runtime.report"),

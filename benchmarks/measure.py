@@ -1,0 +1,95 @@
+"""Runs the measured programs, each as a process of its own, and prepares what they consume."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from confluent_kafka import Producer
+
+from benchmarks.meter import Reading, read
+from tests.parts.topics import create_topic, fresh_name
+
+PARTITIONS = 12
+VALUE_BYTES = 256
+LONGEST = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where the measurements run."""
+
+    bootstrap: str
+
+    def bare(self, topic: str, *limits: str) -> Reading:
+        """Measure the bare loop; ``limits`` are its arguments."""
+        return self._run(
+            ["benchmarks.bare", "--bootstrap", self.bootstrap, "--topic", topic, "--group", fresh_name("bare"), *limits]
+        )
+
+    def sidecar(self, topic: str, url: str, *limits: str, env: Mapping[str, str] | None = None) -> Reading:
+        """Measure the sidecar with a writer for ``url``; ``env`` are further settings."""
+        return self._run(["benchmarks.subject", *limits], self.settings(topic, url) | dict(env or {}))
+
+    def settings(self, topic: str, url: str) -> dict[str, str]:
+        """Return the five settings of a quick start, and any free port for the admin server."""
+        return {
+            "SIDECAR_TOPICS": topic,
+            "SIDECAR_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
+            "SIDECAR_KAFKA__GROUP_ID": fresh_name("sidecar"),
+            "SIDECAR_WRITER__URL": url,
+            "SIDECAR_HTTP__LISTEN": "127.0.0.1:0",
+        }
+
+    def _run(self, module: list[str], env: Mapping[str, str] | None = None) -> Reading:
+        done = subprocess.run(
+            [sys.executable, "-m", *module],
+            env={"PATH": os.environ["PATH"], **(env or {})},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=LONGEST,
+        )
+        return read(done.stdout.splitlines()[-1])
+
+
+def backlog(bootstrap: str, records: int) -> str:
+    """Return a new topic with so many records: 256-byte JSON values, lz4, over all partitions."""
+    topic = fresh_name("backlog")
+    create_topic(bootstrap, topic, PARTITIONS)
+    producer = Producer({"bootstrap.servers": bootstrap, "compression.type": "lz4", "linger.ms": 20, "batch.size": 262144})
+    for number in range(records):
+        while True:
+            try:
+                producer.produce(topic, value(number), b"%d" % number, partition=number // 100 % PARTITIONS)
+                break
+            except BufferError:
+                producer.poll(0.1)
+    producer.flush()
+    return topic
+
+
+def value(number: int) -> bytes:
+    """Return a JSON value of 256 bytes."""
+    return (b'{"id":%d,"device":"sensor-%03d","text":"' % (number, number % 500)).ljust(VALUE_BYTES - 2, b"x") + b'"}'
+
+
+@contextmanager
+def counting_app(*arguments: str) -> Iterator[str]:
+    """Run :mod:`benchmarks.counting_app`; give its URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.counting_app", *arguments],
+        env={"PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None  # noqa: S101 -- it was asked for above
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/records"
+        finally:
+            process.kill()

@@ -1,0 +1,147 @@
+"""The composition root: builds every part from the settings, wires them, runs them, takes them down. It decides nothing."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from contextlib import ExitStack
+from importlib.metadata import version
+from queue import SimpleQueue
+from random import Random
+
+import structlog
+
+from sidecar.core.engine import Engine
+from sidecar.http.pages import Sources, admin_pages
+from sidecar.http.probes import Readiness
+from sidecar.http.server import AdminServer
+from sidecar.kafka.build import Tell, Wanted, build_consumer, build_log_offsets
+from sidecar.kafka.consumer import KafkaFenced
+from sidecar.observe.kafka_log import KafkaLog
+from sidecar.observe.log_actions import Log
+from sidecar.observe.metrics import make_registry
+from sidecar.observe.status import books_of, status
+from sidecar.observe.watch import Watch
+from sidecar.runtime.driver import Driver
+from sidecar.runtime.flushers import Flushers, Outcome
+from sidecar.runtime.log_ends import LogEndsWatch
+from sidecar.runtime.loop import ExitStatus, Limits, Loop, StopRequest
+from sidecar.runtime.membership import Membership
+from sidecar.runtime.report import LogEnds, Report
+from sidecar.runtime.watchdog import Bounds, Watchdog
+from sidecar.settings import Settings, consumer_config, engine_config, memory_limit, writer_kind
+
+VERSION = version("kafka-sidecar")
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds a thread may keep the interpreter from another; the default of 5 ms would halve the loop's rate beside a busy flusher."""
+
+COLLECT_EVERY = 50_000
+"""Allocations between two garbage collections. Records are held in few large lists and in no cycles: collecting often only costs."""
+
+HEARTBEAT_LIMIT = 30.0
+"""Seconds without a report after which the liveness probe fails."""
+
+STALL_LIMIT = 120.0
+"""Seconds without a step of the loop after which the process gives up, unless ``max.poll.interval.ms`` is shorter."""
+
+REVOKE_SHARE = 0.2
+REVOKE_LONGEST = 10.0
+"""How long a revocation waits for flushes: this share of ``max.poll.interval.ms``, at most so many seconds."""
+
+FLUSHERS_GRACE = 0.5
+
+
+class App:
+    """One sidecar: everything between the settings and the exit status."""
+
+    def __init__(self, settings: Settings, stop: StopRequest, log: Log) -> None:
+        """Build all parts; nothing is started. Raises ConfigurationError when the settings cannot work."""
+        properties = consumer_config(settings)
+        kind = writer_kind(settings)
+        outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        config = engine_config(settings)
+        engine = Engine(config, Random())  # noqa: S311 -- spreads retries, keeps no secret
+        kafka_log = KafkaLog(log, time.monotonic)
+        wanted = Wanted(settings.topics, settings.start, settings.on_offset_out_of_range, kind.needs_headers)
+        self._watch = Watch(log, time.time)
+        self._offsets = build_log_offsets(properties)
+        client = build_consumer(properties, wanted, self._offsets, engine.epoch, Tell(kafka_log.trouble, kafka_log.out_of_range))
+        self._flushers = Flushers(
+            kind.create,
+            threads=config.flush.max_in_flight,
+            timeout=settings.writer.timeout,
+            clock=time.monotonic,
+            outcomes=outcomes,
+        )
+        driver = Driver(engine, client, self._flushers, outcomes, self._watch, time.monotonic)
+        max_poll_interval = float(properties.get("max.poll.interval.ms", 300_000)) / 1000
+        membership = Membership(driver, min(REVOKE_LONGEST, REVOKE_SHARE * max_poll_interval))
+        self._loop = Loop(driver, membership, stop, Limits(settings.drain_timeout, memory_limit(settings)), time.time)
+        bounds = Bounds(settings.drain_timeout, min(STALL_LIMIT, max_poll_interval))
+        self._watchdog = Watchdog(lambda: self._loop.beat, stop, bounds, time.monotonic)
+        self._log_ends = LogEndsWatch(self._offsets, self._watch.assigned, time.monotonic)
+        self._server = AdminServer(admin_pages(self._sources(settings)), settings.http.host, settings.http.port)
+        self._log = log
+
+    @property
+    def report(self) -> Report | None:
+        """The latest report; None before the first. Any thread may ask."""
+        return self._watch.report
+
+    def run(self) -> ExitStatus:
+        """Run until the drain is over. Raises ConfigurationError when the admin server's address cannot be bound."""
+        with ExitStack() as running:
+            running.enter_context(self._server)
+            self._log.info("sidecar.started", version=VERSION, admin_port=self._server.port)
+            for part in (self._flushers, self._log_ends, self._watchdog):
+                part.start()
+            running.callback(self._flushers.stop, FLUSHERS_GRACE)
+            running.callback(self._log_ends.stop)
+            running.callback(self._watchdog.cancel)
+            outcome = self._run_loop()
+        self._log.info("sidecar.stopped", status=int(outcome), reason=outcome.name.lower(), books=self._books())
+        return outcome
+
+    def _books(self) -> dict[str, object] | None:
+        """Return the books as the last report has them."""
+        report = self._watch.report
+        return None if report is None else books_of(report.engine.books)
+
+    def _run_loop(self) -> ExitStatus:
+        """Run the loop; what it cannot go on after is logged, and the exit status says whether a restart may mend it."""
+        try:
+            return self._loop.run()
+        except KafkaFenced as fenced:
+            self._log.error("kafka.fenced", reason=str(fenced))
+            return ExitStatus.STOPPED
+        except Exception:  # noqa: BLE001 -- the last stop: logged with its stack, and the exit status tells
+            structlog.get_logger("sidecar").exception("sidecar.failed")
+            return ExitStatus.FAILED
+
+    def _sources(self, settings: Settings) -> Sources:
+        def log_ends() -> LogEnds:
+            return self._log_ends.latest
+
+        return Sources(
+            report=lambda: self._watch.report,
+            status=lambda report: status(report, log_ends(), int(time.time() * 1000), time.monotonic()),
+            registry=make_registry(lambda: self._watch.report, log_ends, version=VERSION),
+            readiness=Readiness(settings.readiness),
+            heartbeat_limit=HEARTBEAT_LIMIT,
+        )
+
+
+def run(settings: Settings, stop: StopRequest) -> ExitStatus:
+    """Run a sidecar in this process, on this thread."""
+    app = App(settings, stop, structlog.get_logger("sidecar"))
+    tune_interpreter()
+    return app.run()
+
+
+def tune_interpreter() -> None:
+    """Set the interpreter up for one thread that takes records and a few that serialise them."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    gc.set_threshold(COLLECT_EVERY, 50, 50)
+    gc.freeze()

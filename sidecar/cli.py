@@ -1,0 +1,144 @@
+"""The command line: ``kafka-sidecar run | check | config | demo``. Configuration is by environment only (docs/SETTINGS.md).
+
+Exit status: 0 drained, 1 a failure that a restart may mend, 2 wrong usage or configuration, 3 the drain ran out of time, 4 stopped by
+policy (poison, offset out of range, fenced): a restart will not mend it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from sidecar.core.errors import ConfigurationError, WriterUnavailable
+from sidecar.observe import logging
+from sidecar.runtime.loop import ExitStatus, StopRequest
+from sidecar.settings import Settings, load_settings, writer_kind
+from sidecar.settings.describe import effective
+
+CHECK_TIMEOUT = 10.0
+
+EPILOG = """\
+Configuration is by environment variables that begin with SIDECAR_. These five make it run:
+
+  SIDECAR_TOPICS                      topics, comma-separated; ^... is a pattern
+  SIDECAR_KAFKA__BOOTSTRAP_SERVERS    host:port of one or more brokers
+  SIDECAR_KAFKA__GROUP_ID             the consumer group
+  SIDECAR_WRITER__URL                 where records go: http://localhost:8080/records, file:///data/out.ndjson, stdout:, discard:
+  SIDECAR_MEMORY__LIMIT               the one memory number; taken from the container's limit unless set
+
+Exit status: 0 drained; 1 a failure that a restart may mend; 2 wrong usage or configuration; 3 the drain ran out of time;
+4 stopped by policy (poison, offset out of range, fenced), which a restart will not mend.
+"""
+
+
+def main(arguments: Sequence[str], stop: StopRequest) -> int:
+    """Run one command; return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.command(options, stop)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return ExitStatus.WRONG_USAGE
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="kafka-sidecar",
+        description="Consume Kafka for an application: bounded, accounted, explained.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add(commands, "run", _run, "consume until SIGTERM, then drain and exit")
+    _add(commands, "check", _check, "check the settings, and that Kafka, the topics and the writer can be reached")
+    _add(commands, "config", _config, "print the effective settings, where each comes from, secrets redacted")
+    demo = _add(commands, "demo", _demo, "show it at work for half a minute, on an embedded broker")
+    demo.add_argument(
+        "--strategy",
+        default="block",
+        choices=["block", "drop_oldest", "drop_newest", "sample"],
+        help="what happens when the buffer is full (default: %(default)s)",
+    )
+    demo.add_argument(
+        "--slow",
+        type=float,
+        default=0.2,
+        metavar="MS",
+        help="milliseconds that the application works on each record (default: %(default)s)",
+    )
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Callable[[argparse.Namespace, StopRequest], int],
+    text: str,
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _settings() -> Settings:
+    settings = load_settings(os.environ)
+    logging.configure(settings.log.level, settings.log.format)
+    return settings
+
+
+def _run(_options: argparse.Namespace, stop: StopRequest) -> int:
+    from sidecar.app import run  # noqa: PLC0415 -- `config` and `--help` need no Kafka client
+
+    return run(_settings(), stop)
+
+
+def _config(_options: argparse.Namespace, _stop: StopRequest) -> int:
+    rows = [(row.name, row.value, row.source) for row in effective(os.environ)]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, value, source in rows:
+        print(f"{name:{widths[0]}}  {value:{widths[1]}}  {source}")
+    return ExitStatus.DRAINED
+
+
+def _check(_options: argparse.Namespace, _stop: StopRequest) -> int:
+    """Print a line for each thing that is checked; 0 when all can work, 1 when one cannot be reached."""
+    settings = _settings()
+    print("settings   ok")
+    reached = [_check_kafka(settings), _check_writer(settings)]
+    return ExitStatus.DRAINED if all(reached) else ExitStatus.FAILED
+
+
+def _check_kafka(settings: Settings) -> bool:
+    from sidecar.kafka.check import check_topics  # noqa: PLC0415 -- see _run
+    from sidecar.settings import consumer_config  # noqa: PLC0415 -- see _run
+
+    problems = check_topics(consumer_config(settings), settings.topics, CHECK_TIMEOUT)
+    for problem in problems:
+        print(f"kafka      {problem}")
+    if not problems:
+        print(f"kafka      ok: {', '.join(settings.topics)}")
+    return not problems
+
+
+def _check_writer(settings: Settings) -> bool:
+    kind = writer_kind(settings)
+    writer = kind.create()
+    try:
+        writer.connect(time.monotonic() + CHECK_TIMEOUT)
+    except WriterUnavailable as unavailable:
+        print(f"writer     {kind.name}: {unavailable}")
+        return False
+    finally:
+        writer.close()
+    print(f"writer     ok: {kind.name}")
+    return True
+
+
+def _demo(options: argparse.Namespace, stop: StopRequest) -> int:
+    from sidecar.demo.show import show  # noqa: PLC0415 -- see _run
+
+    return show(options.strategy, options.slow / 1000, stop)

@@ -1,0 +1,1 @@
+"""The demonstration: the real process beside a slow application, on an embedded broker, through a traffic spike."""

@@ -1,0 +1,68 @@
+"""A slow application: takes NDJSON over HTTP, works on one record after the other, and remembers the ids it has seen."""
+
+from __future__ import annotations
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import msgspec
+
+
+class SlowApplication:
+    """Serves on a free port of the loopback address; ``seconds_per_record`` is what its work takes."""
+
+    def __init__(self, seconds_per_record: float) -> None:
+        self.taken = 0
+        self.duplicates = 0
+        self._seconds_per_record = seconds_per_record
+        self._seen: set[int] = set()
+        self._one_at_a_time = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._thread = threading.Thread(target=self._server.serve_forever, name="application", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it takes records."""
+        return f"http://127.0.0.1:{self._server.server_port}/records"
+
+    @property
+    def unique(self) -> int:
+        """How many different records it took."""
+        return len(self._seen)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def take(self, lines: list[bytes]) -> None:
+        """Work on the records of one request."""
+        with self._one_at_a_time:
+            time.sleep(self._seconds_per_record * len(lines))
+            for line in lines:
+                number = msgspec.json.decode(line)["value"]["id"]
+                self.taken += 1
+                self.duplicates += number in self._seen
+                self._seen.add(number)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        take = self.take
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                take(self.rfile.read(int(self.headers["Content-Length"])).splitlines())
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_arguments: object) -> None:
+                """Write nothing: the progress is on the terminal."""
+
+        return Handler

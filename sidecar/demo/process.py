@@ -1,0 +1,91 @@
+"""The sidecar's process as the demonstration sees it: started with an environment, asked over HTTP, ended by SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+UP_WITHIN = 20.0
+LOOK_AGAIN = 0.05
+ANSWER_WITHIN = 5.0
+
+
+@contextmanager
+def sidecar(environment: Mapping[str, str], log: Path) -> Iterator[Sidecar]:
+    """Run ``kafka-sidecar run`` as it would run in a pod, with nothing of this shell's own SIDECAR_* names; end it whatever happens."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SIDECAR_")}
+    with log.open("wb") as output:
+        process = subprocess.Popen([sys.executable, "-m", "sidecar", "run"], env={**inherited, **environment}, stderr=output)
+    try:
+        yield Sidecar(process, log)
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Sidecar:
+    """A running sidecar that logs JSON to ``log``."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.port = 0
+        self._process = process
+        self._log = log
+
+    def wait_until_up(self) -> None:
+        """Return when its admin server answers. Raises RuntimeError, with its log, when it does not."""
+        deadline = time.monotonic() + UP_WITHIN
+        while self._process.poll() is None and time.monotonic() < deadline:
+            started = self._event("sidecar.started")
+            if started is not None:
+                self.port = started["admin_port"]
+                if self._answers():
+                    return
+            time.sleep(LOOK_AGAIN)
+        raise RuntimeError(f"the sidecar did not come up:\n{self._log.read_text(encoding='utf-8')}")
+
+    def status(self) -> dict[str, Any]:
+        """Return its ``/status``."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_WITHIN)
+        try:
+            connection.request("GET", "/status")
+            document: dict[str, Any] = msgspec.json.decode(connection.getresponse().read())
+        finally:
+            connection.close()
+        return document
+
+    def drain(self, within: float) -> int:
+        """Send SIGTERM; return the exit status. Raises subprocess.TimeoutExpired when it does not end."""
+        self._process.terminate()
+        return self._process.wait(within)
+
+    def last_books(self) -> dict[str, Any]:
+        """Return the books that it closed when it ended. Raises RuntimeError when it did not end in order."""
+        stopped = self._event("sidecar.stopped")
+        if stopped is None:
+            raise RuntimeError(f"the sidecar ended without closing its books:\n{self._log.read_text(encoding='utf-8')}")
+        books: dict[str, Any] = stopped["books"]
+        return books
+
+    def _answers(self) -> bool:
+        try:
+            return "lag" in self.status()
+        except (OSError, HTTPException):
+            return False
+
+    def _event(self, name: str) -> dict[str, Any] | None:
+        """Return the first log line of this event; a line that is still being written is not one yet."""
+        for line in self._log.read_bytes().splitlines(keepends=True):
+            if line.endswith(b"\n") and line.startswith(b"{"):
+                fields: dict[str, Any] = msgspec.json.decode(line)
+                if fields["event"] == name:
+                    return fields
+        return None

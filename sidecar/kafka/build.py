@@ -1,0 +1,89 @@
+"""Builds the Kafka shell: the consumer with its parts, and the client for offsets of the log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from confluent_kafka import IsolationLevel, KafkaException
+
+from sidecar.core.errors import ConfigurationError
+from sidecar.kafka.columns import Columns, EpochOf
+from sidecar.kafka.consumer import Clocks, KafkaConsumer
+from sidecar.kafka.log_offsets import LogOffsets
+from sidecar.kafka.resets import OnOutOfRange, Resets
+from sidecar.kafka.starts import OutOfRange, Start, Starts
+from sidecar.kafka.trouble import Trouble
+
+Properties = Mapping[str, str | int | bool]
+
+CONNECTION = (
+    "bootstrap.servers",
+    "client.",
+    "security.",
+    "sasl.",
+    "ssl.",
+    "socket.",
+    "broker.address.",
+    "reconnect.",
+    "enable.ssl.",
+)
+"""Beginnings of the properties that say how to reach brokers; a client that does not consume knows no others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be consumed, and how."""
+
+    topics: Sequence[str]
+    start: Start
+    on_out_of_range: OnOutOfRange
+    with_headers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Whom to tell: of errors of the connection (name, sentence), and of offsets that the log does not have (with what was done)."""
+
+    trouble: Callable[[str, str], None]
+    out_of_range: Callable[[OutOfRange, str], None]
+
+
+def connection(properties: Properties) -> dict[str, str | int | bool]:
+    """Return those of a consumer's properties that say how to reach brokers."""
+    return {name: value for name, value in properties.items() if name.startswith(CONNECTION)}
+
+
+def build_log_offsets(properties: Properties) -> LogOffsets:
+    """Return a client of its own that asks for offsets, as a consumer with ``properties`` would see them."""
+    committed_only = properties.get("isolation.level", "read_committed") == "read_committed"
+    isolation = IsolationLevel.READ_COMMITTED if committed_only else IsolationLevel.READ_UNCOMMITTED
+    with _naming_the_setting():
+        return LogOffsets(connection(properties), isolation)
+
+
+def build_consumer(properties: Properties, wanted: Wanted, offsets: LogOffsets, epoch_of: EpochOf, tell: Tell) -> KafkaConsumer:
+    """Return a consumer that has not joined. Raises ConfigurationError for properties that librdkafka refuses."""
+    only = wanted.topics[0] if len(wanted.topics) == 1 and not wanted.topics[0].startswith("^") else None
+    starts = Starts(wanted.start, offsets)
+    with _naming_the_setting():
+        return KafkaConsumer(
+            properties,
+            wanted.topics,
+            columns=Columns(only, epoch_of, with_headers=wanted.with_headers),
+            starts=starts,
+            resets=Resets(wanted.on_out_of_range, starts, tell.out_of_range),
+            trouble=Trouble(time.monotonic, tell.trouble),
+            clocks=Clocks(time.monotonic, time.time),
+        )
+
+
+@contextmanager
+def _naming_the_setting() -> Iterator[None]:
+    """Turn the client's refusal of a property into an error that names the setting; its text names the property, not a secret."""
+    try:
+        yield
+    except KafkaException as error:
+        raise ConfigurationError(f"SIDECAR_KAFKA__*: the Kafka client refuses this: {error.args[0].str()}") from error

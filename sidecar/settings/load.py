@@ -1,0 +1,149 @@
+"""Loads the settings: everything that is wrong is found in one go, and what was left open is worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import EnvSettingsSource
+
+from sidecar.core.errors import ConfigurationError
+from sidecar.settings import kafka_properties, memory
+from sidecar.settings.environment import Given, Problem, fields, read
+from sidecar.settings.model import PREFIX, Buffer, Settings, Writer
+from sidecar.settings.parts import writer_kind_of
+
+Environ = Mapping[str, str]
+
+
+def load_settings(environ: Environ, limit_of_container: Callable[[], int | None] = memory.container_limit) -> Settings:
+    """Return the settings of ``environ``. Raises ConfigurationError, which lists every problem: its setting, what is wrong, the mend."""
+    given, problems = read(environ)
+    settings, wrong_values = _validated(given)
+    problems += wrong_values
+    problems += kafka_properties.problems_of(_section("SIDECAR_KAFKA__", given))
+    problems += _writer_problems(_section("SIDECAR_WRITER__", given))
+    if settings is not None:
+        problems += _contradictions(settings)
+        settings, does_not_fit = _with_memory(_named_after_pod(settings, environ), limit_of_container)
+        problems += does_not_fit
+    if problems or settings is None:
+        raise ConfigurationError(_listed(problems))
+    return settings
+
+
+def _section(prefix: str, given: Mapping[str, Given]) -> dict[str, str]:
+    """Return what was said for the names that begin with ``prefix``, without it and in lower case."""
+    return {name.removeprefix(prefix).lower(): said.text for name, said in given.items() if name.startswith(prefix)}
+
+
+def _listed(problems: list[Problem]) -> str:
+    lines = [f"  {problem}" for problem in problems]
+    heading = "this setting cannot work" if len(lines) == 1 else f"these {len(lines)} settings cannot work"
+    return "\n".join([f"{heading}:", *lines])
+
+
+def _validated(given: Mapping[str, Given]) -> tuple[Settings | None, list[Problem]]:
+    """Return the settings, each checked by itself, or what is wrong with them."""
+    source = EnvSettingsSource(Settings)
+    source.env_vars = {name.lower(): said.text for name, said in given.items()}
+    values: dict[str, Any] = {"kafka": {}, "writer": {}} | source()
+    try:
+        return Settings(**values), []
+    except ValidationError as error:
+        return None, [_problem(details) for details in error.errors(include_url=False)]
+
+
+def _problem(details: ErrorDetails) -> Problem:
+    """Return a validation error in our words. Values are quoted by our own readers alone, none of which reads a secret."""
+    name = PREFIX + "__".join(str(part).upper() for part in details["loc"] if str(part).isidentifier())
+    meaning = dict(fields()).get(name)
+    if details["type"] == "missing" and meaning is not None:
+        return Problem(name, f"is required: {meaning.description}")
+    if details["type"] == "value_error":
+        return Problem(name, str(details["ctx"]["error"]))
+    text = details["msg"].replace("Input should be", "must be").replace("String should", "must")
+    return Problem(name, text[0].lower() + text[1:])
+
+
+def _named_after_pod(settings: Settings, environ: Environ) -> Settings:
+    """Make the member static by the pod's name where there is one: a restarted container gets its partitions back without a rebalance.
+
+    Not with ``group.protocol=consumer``: there a crashed static member could not come back until its session has expired.
+    """
+    given = settings.kafka.given
+    is_consumer_protocol = given.get("group_protocol") == "consumer"
+    if (
+        "KUBERNETES_SERVICE_HOST" not in environ
+        or "HOSTNAME" not in environ
+        or is_consumer_protocol
+        or "group_instance_id" in given
+    ):
+        return settings
+    named = settings.kafka.model_copy(update={"group_instance_id": environ["HOSTNAME"]})
+    return settings.model_copy(update={"kafka": named})
+
+
+def _with_memory(settings: Settings, limit_of_container: Callable[[], int | None]) -> tuple[Settings, list[Problem]]:
+    """Return the settings with the memory number split, and what does not fit into it."""
+    limit = settings.memory.limit or limit_of_container() or memory.DEFAULT_LIMIT
+    kilobytes = settings.kafka.given.get("queued_max_messages_kbytes", "")
+    prefetch = int(kilobytes) * 1024 if kilobytes.isdigit() else 0
+    wanted = memory.Shares(prefetch, settings.buffer.max_bytes or 0, settings.flush.max_batch_bytes or 0)
+    shares, problems = memory.split(limit, wanted, settings.flush.max_in_flight)
+    chosen = {
+        "memory": settings.memory.model_copy(update={"limit": limit}),
+        "buffer": settings.buffer.model_copy(update={"max_bytes": shares.buffer}),
+        "flush": settings.flush.model_copy(update={"max_batch_bytes": shares.batch}),
+    }
+    return settings.model_copy(update=chosen), problems
+
+
+def _contradictions(settings: Settings) -> Iterator[Problem]:
+    buffer, flush = settings.buffer, settings.flush
+    if buffer.low_watermark >= buffer.high_watermark:
+        yield Problem(
+            "SIDECAR_BUFFER__LOW_WATERMARK",
+            f"{buffer.low_watermark:g} must be below SIDECAR_BUFFER__HIGH_WATERMARK ({buffer.high_watermark:g})",
+        )
+    if flush.min_interval > flush.max_interval:
+        yield Problem(
+            "SIDECAR_FLUSH__MIN_INTERVAL",
+            f"{flush.min_interval:g}s is above SIDECAR_FLUSH__MAX_INTERVAL ({flush.max_interval:g}s)",
+        )
+    if "max_batch" in flush.model_fields_set and flush.max_batch > buffer.max_messages:
+        yield Problem(
+            "SIDECAR_FLUSH__MAX_BATCH",
+            f"{flush.max_batch} is more than the buffer holds, SIDECAR_BUFFER__MAX_MESSAGES ({buffer.max_messages})",
+        )
+    yield from _strategy_contradictions(settings.buffer)
+
+
+def _strategy_contradictions(buffer: Buffer) -> Iterator[Problem]:
+    """Yield options of a strategy that was not chosen: they would do nothing, or break what the chosen one promises."""
+    of_others = {"sample_rate": "sample", "max_block": "block"}
+    for name, strategy in of_others.items():
+        if name in buffer.model_fields_set and buffer.strategy != strategy:
+            yield Problem(
+                f"SIDECAR_BUFFER__{name.upper()}",
+                f"belongs to SIDECAR_BUFFER__STRATEGY={strategy}, but that is {buffer.strategy}: leave it out",
+            )
+    if buffer.max_age is not None and buffer.strategy == "block":
+        yield Problem(
+            "SIDECAR_BUFFER__MAX_AGE",
+            "would lose records, and SIDECAR_BUFFER__STRATEGY=block promises not to: choose another strategy, or leave it out",
+        )
+
+
+def _writer_problems(given: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield what is wrong with the downstream's address or options; the first, since one hides the others."""
+    options = {name: text for name, text in given.items() if name not in Writer.model_fields}
+    if "url" not in given:
+        return  # the model says that it is required
+    try:
+        writer_kind_of(given["url"], options)
+    except ConfigurationError as error:
+        name, _, text = str(error).partition(": ")
+        yield Problem(name, text)

@@ -1,0 +1,227 @@
+"""The settings: names, types, defaults and meaning. The field path is the name: ``flush.max_batch`` is ``SIDECAR_FLUSH__MAX_BATCH``.
+
+Defaults are written as people would write them. What follows from the memory number is None here until :mod:`sidecar.settings.load`
+has worked it out. The descriptions are the reference's (docs/SETTINGS.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from sidecar.settings import units
+
+PREFIX = "SIDECAR_"
+
+
+def _written(read: Callable[[str], object]) -> BeforeValidator:
+    """Read text; leave alone what is a value already (None, and what was worked out)."""
+    return BeforeValidator(lambda value: read(value) if isinstance(value, str) else value)
+
+
+Duration = Annotated[float, _written(units.duration), Field(gt=0)]
+OptionalDuration = Annotated[float | None, _written(units.duration)]
+Size = Annotated[int, _written(units.size), Field(gt=0)]
+OptionalSize = Annotated[int | None, _written(units.size)]
+Count = Annotated[int, _written(units.count), Field(ge=1)]
+Ratio = Annotated[float, _written(units.ratio)]
+
+
+def _setting(default: str | None, meaning: str) -> Any:
+    """Return a field with its default as people write it; read like any other value."""
+    return Field(default, description=meaning)
+
+
+def _topics(text: str) -> tuple[str, ...]:
+    """Return topic names and patterns; raises ValueError for one that Kafka would not know."""
+    topics = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not topics:
+        raise ValueError("names no topic: write comma-separated names, or ^ and a pattern")
+    for topic in topics:
+        _check_topic(topic)
+    if len(set(topics)) < len(topics):
+        raise ValueError("names a topic twice: leave one of them out")
+    return topics
+
+
+def _check_topic(topic: str) -> None:
+    if not topic.startswith("^"):
+        if not re.fullmatch(r"[a-zA-Z0-9._-]{1,249}", topic):
+            raise ValueError(
+                f"{topic!r} is not a topic's name: letters, digits, dot, underscore and hyphen only; a pattern begins with ^"
+            )
+        return
+    try:
+        re.compile(topic)
+    except re.error as error:
+        raise ValueError(f"{topic!r} is not a regular expression: {error}") from None
+
+
+def _start(text: str) -> str | int:
+    return text if text in ("earliest", "latest") else units.moment(text)
+
+
+class Section(BaseModel):
+    """Settings that belong together, ``SIDECAR_<SECTION>__<NAME>``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Kafka(Section):
+    """The brokers, the group, and any other property of the client that is allowed."""
+
+    model_config = ConfigDict(extra="allow")
+
+    bootstrap_servers: str = Field(min_length=1, description="brokers to ask first, `host:port`, comma-separated")
+    group_id: str = Field(min_length=1, description="the consumer group, whose committed offsets say where to go on")
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The properties that were set, by the names of the settings in lower case."""
+        return {"bootstrap_servers": self.bootstrap_servers, "group_id": self.group_id, **(self.model_extra or {})}
+
+
+class Writer(Section):
+    """The downstream."""
+
+    model_config = ConfigDict(extra="allow")
+
+    url: str = Field(description="where records go; the scheme picks the writer", repr=False)
+    timeout: Duration = _setting("30s", "how long one flush may take, the connection included")
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The writer's own options that were set, as text."""
+        return dict(self.model_extra or {})
+
+
+class Retry(Section):
+    """What happens after a flush that failed and may be tried again. There is no upper count: nothing is skipped."""
+
+    max_wait: Duration = _setting(
+        "60s", "the longest pause between two attempts; each waits a random time below a bound that doubles"
+    )
+
+
+class Memory(Section):
+    """The one memory number."""
+
+    limit: OptionalSize = _setting(
+        None, "what the whole process may use; unset: the container's limit, or 512MiB where there is none"
+    )
+
+
+class Buffer(Section):
+    """The buffer between Kafka and the downstream; what is in flight counts as buffered."""
+
+    max_messages: Count = _setting("50000", "records that it holds at most")
+    max_bytes: OptionalSize = _setting(None, "bytes that it holds at most; unset: from `SIDECAR_MEMORY__LIMIT`")
+    high_watermark: Ratio = _setting("0.8", "share of either limit from which partitions are held")
+    low_watermark: Ratio = _setting("0.5", "share of both limits below which a hold ends")
+    strategy: Literal["block", "drop_oldest", "drop_newest", "sample"] = _setting(
+        "block",
+        "what gives when the downstream is too slow: `block` holds partitions and never loses a record, "
+        "`drop_oldest` and `drop_newest` drop when the buffer is full, `sample` keeps 1 in N from the low watermark on",
+    )
+    sample_rate: Count = _setting("10", "N of `sample`: 1 in N is kept, chosen by the key")
+    max_block: OptionalDuration = _setting(
+        None, "with `block`: how long a partition may be held before its newest records are dropped; unset: for ever"
+    )
+    max_age: OptionalDuration = _setting(
+        None,
+        "with the other strategies: drop records older than this when they are about to be flushed; unset: never",
+    )
+
+
+class Flush(Section):
+    """Bounds of the flush control, which chooses within them."""
+
+    max_batch: Count = _setting("10000", "records in one flush at most")
+    max_batch_bytes: OptionalSize = _setting(
+        None, "bytes in one flush at most; unset: 8MiB, or less where `SIDECAR_MEMORY__LIMIT` asks for it"
+    )
+    min_interval: Duration = _setting("100ms", "the shortest time that a part-filled batch waits for more records")
+    max_interval: Duration = _setting("30s", "the longest; a full batch never waits")
+    target_latency: Duration = _setting("500ms", "how long one flush should take; batches and the interval are chosen for it")
+    max_in_flight: Count = _setting("8", "flushes at the same time at most; one for each partition")
+
+
+class Http(Section):
+    """The admin server."""
+
+    listen: Annotated[units.Address, _written(units.address)] = _setting(
+        "0.0.0.0:9877",
+        "address of probes, metrics and status; port 0 takes a free one",
+    )
+
+    @property
+    def host(self) -> str:
+        """Where it listens."""
+        return self.listen.host
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self.listen.port
+
+
+class Log(Section):
+    """The log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = _setting("info", "what is logged at least")
+    format: Literal["auto", "json", "console"] = _setting("auto", "`auto` is `console` on a terminal, else `json`")
+
+
+class Settings(BaseSettings):
+    """Everything that a user can set; made by :func:`sidecar.settings.load.load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", enable_decoding=False, frozen=True, extra="forbid", validate_default=True
+    )
+
+    topics: Annotated[tuple[str, ...], _written(_topics)] = Field(
+        description="topics to consume, comma-separated; what begins with `^` is a pattern"
+    )
+    start: Annotated[Literal["earliest", "latest"] | int, _written(_start)] = _setting(
+        "earliest",
+        "where a partition without a committed offset starts: `earliest`, `latest`, or a time: ISO 8601 with its zone, or Unix ms",
+    )
+    on_offset_out_of_range: Literal["stop", "earliest", "latest"] = _setting(
+        "stop",
+        "what to do when Kafka has deleted the records to go on with; the gap is counted and logged either way",
+    )
+    readiness: Literal["process", "latched", "strict"] = _setting(
+        "latched",
+        "when `/readyz` says yes: `process` the loop runs, `latched` it has had its partitions once, "
+        "`strict` it has them now and nothing is wrong",
+    )
+    ordering: Literal["partition"] = _setting("partition", "what is kept in order")
+    on_poison: Literal["stop", "drop"] = _setting(
+        "stop",
+        "what to do with a record that the downstream will never take: `stop` its partition, or `drop` it, counted",
+    )
+    drain_timeout: Duration = _setting("25s", "how long the end may take; keep it below the pod's grace period")
+    kafka: Kafka
+    writer: Writer
+    memory: Memory = Memory()
+    buffer: Buffer = Buffer()
+    flush: Flush = Flush()
+    retry: Retry = Retry()
+    http: Http = Http()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take nothing from the process's own environment: the loader is given one."""
+        return (init_settings,)

@@ -1,0 +1,94 @@
+"""What the parts of the process are made with: the engine's limits, the client's properties, the writer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sidecar.core.config import EngineConfig, FlushLimits, OnPoison, Policy, RetryLimits, Strategy
+from sidecar.core.errors import ConfigurationError
+from sidecar.settings import kafka_properties, memory, units
+from sidecar.settings.model import Buffer, Settings
+from sidecar.writers import registry
+from sidecar.writers.options import Option, Value
+from sidecar.writers.protocol import WriterKind
+
+_READERS: Mapping[str, Callable[[str], Value]] = {
+    "size": units.size,
+    "duration": units.duration,
+    "count": units.count,
+    "choice": str,
+    "text": str,
+}
+
+
+def engine_config(settings: Settings) -> EngineConfig:
+    """Return what the engine is configured by; the writer's own bound on flushes at a time counts, too."""
+    flush, buffer = settings.flush, settings.buffer
+    max_batch = min(flush.max_batch, buffer.max_messages)
+    policy = _policy(buffer)
+    return EngineConfig(
+        max_messages=buffer.max_messages,
+        max_bytes=_known(buffer.max_bytes),
+        high_watermark=buffer.high_watermark,
+        low_watermark=buffer.low_watermark,
+        policy=lambda _topic: policy,
+        flush=FlushLimits(
+            first_batch=min(FlushLimits().first_batch, max_batch),
+            max_batch=max_batch,
+            max_batch_bytes=_known(flush.max_batch_bytes),
+            min_interval=flush.min_interval,
+            max_interval=flush.max_interval,
+            target_latency=flush.target_latency,
+            max_in_flight=min(flush.max_in_flight, writer_kind(settings).max_in_flight or flush.max_in_flight),
+            timeout=settings.writer.timeout,
+        ),
+        retry=RetryLimits(max_wait=settings.retry.max_wait),
+        on_poison=OnPoison(settings.on_poison),
+    )
+
+
+def consumer_config(settings: Settings) -> dict[str, str | int | bool]:
+    """Return the properties of the Kafka consumer."""
+    given = kafka_properties.given_properties(settings.kafka)
+    chosen = kafka_properties.defaults(
+        memory.prefetch_of(_known(settings.memory.limit)),
+        memory.FETCH_MAX_BYTES,
+        classic=given.get("group.protocol", "classic") == "classic",
+    )
+    return {**chosen, **given, **kafka_properties.FIXED}
+
+
+def memory_limit(settings: Settings) -> int:
+    """Return the one memory number, in bytes."""
+    return _known(settings.memory.limit)
+
+
+def writer_kind(settings: Settings) -> WriterKind:
+    """Return the downstream."""
+    return writer_kind_of(settings.writer.url, settings.writer.given)
+
+
+def writer_kind_of(url: str, given: Mapping[str, str]) -> WriterKind:
+    """Return the downstream of a URL and its options as text. Raises ConfigurationError for what cannot work."""
+    options = registry.options_of(url)
+    return registry.kind(url, {name: _read(name, text, options.get(name)) for name, text in given.items()})
+
+
+def _read(name: str, text: str, option: Option | None) -> Value:
+    """Return an option's value; what the writer does not have is left to it to refuse."""
+    if option is None:
+        return text
+    try:
+        return _READERS[option.kind](text)
+    except ValueError as error:
+        raise ConfigurationError(f"SIDECAR_WRITER__{name.upper()}: {error}") from None
+
+
+def _policy(buffer: Buffer) -> Policy:
+    return Policy(Strategy(buffer.strategy), sample_rate=buffer.sample_rate, max_block=buffer.max_block, max_age=buffer.max_age)
+
+
+def _known(number: int | None) -> int:
+    """Return what the loader has worked out."""
+    assert number is not None, "settings are made by load_settings"  # noqa: S101 -- our own mistake, never a user's
+    return number

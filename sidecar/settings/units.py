@@ -1,0 +1,94 @@
+"""How people write values: ``500ms``, ``64MiB``, ``0.0.0.0:9877``. Each reader returns the number or raises ValueError with the mend.
+
+Durations become seconds, sizes become bytes, moments become Unix milliseconds.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
+_BYTES |= {"k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
+_NUMBER_AND_UNIT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
+_HIGHEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens; port 0 means any free one."""
+
+    host: str
+    port: int
+
+
+def duration(text: str) -> float:
+    """Return seconds."""
+    number, unit = _split(text)
+    if unit not in _SECONDS:
+        raise ValueError(f"{text!r} is not a duration: write a number and a unit, like 500ms, 30s, 5m or 1h")
+    return float(number) * _SECONDS[unit]
+
+
+def size(text: str) -> int:
+    """Return bytes."""
+    number, unit = _split(text)
+    if unit.lower() not in _BYTES or not number:
+        raise ValueError(f"{text!r} is not a size: write a number and a unit, like 64MiB, 512KiB or 1GiB")
+    return int(float(number) * _BYTES[unit.lower()])
+
+
+def count(text: str) -> int:
+    """Return a whole number."""
+    if not re.fullmatch(r"[+-]?\d+", text.strip()):
+        raise ValueError(f"{text!r} is not a whole number, like 1000")
+    return int(text)
+
+
+def ratio(text: str) -> float:
+    """Return a number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ValueError(f"{text!r} is not a fraction: write a number from 0 to 1, like 0.8")
+    return number
+
+
+def moment(text: str) -> int:
+    """Return Unix milliseconds, of digits that are that already or of a time in ISO 8601 with its zone."""
+    if text.isdigit():
+        return int(text)
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.tzinfo is None:
+        raise ValueError(f"{text!r} must be earliest, latest, or a time with its zone, like 2026-01-31T06:00:00Z")
+    return int(parsed.timestamp() * 1000)
+
+
+def address(text: str) -> Address:
+    """Return host and port of ``host:port`` or ``[::]:port``."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdigit() or int(port) > _HIGHEST_PORT:
+        raise ValueError(f"{text!r} is not an address: write host:port, like 0.0.0.0:9877 or [::]:9877")
+    return Address(host, int(port))
+
+
+def as_size(number: int) -> str:
+    """Return bytes as people write them: the largest unit that is exact, else MiB with a digit after the point."""
+    for unit in ("GiB", "MiB", "KiB"):
+        if number and number % _BYTES[unit.lower()] == 0:
+            return f"{number // _BYTES[unit.lower()]}{unit}"
+    return f"{number / 1024**2:.1f}MiB" if number > 1024**2 else str(number)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return the number and the unit; both empty where ``text`` is neither."""
+    found = _NUMBER_AND_UNIT.fullmatch(text.strip())
+    return (found[1], found[2]) if found else ("", "?")

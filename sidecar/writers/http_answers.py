@@ -1,0 +1,139 @@
+"""What an answer of the application means: the HTTP contract's table, in one place. Pure.
+
+==================================== ==========================================================================
+answer                               result
+==================================== ==========================================================================
+2xx                                  Delivered, or Partial where a JSON body lists ``failures``
+2xx, body longer than 64 KiB         Retriable: what it says cannot be known
+2xx, failures that cannot be read    Retriable: a breach of the contract never counts as delivered
+408 425 429, 5xx                     Retriable, after ``Retry-After`` (an hour at most)
+400 409 422                          Poison
+413                                  TooLarge
+any other: 401 403 404 3xx 415 ...   Systemic
+==================================== ==========================================================================
+"""
+
+from __future__ import annotations
+
+import http
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+import msgspec
+
+from sidecar.core.records import Batch, TopicPartition
+from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
+from sidecar.writers.http_connection import MAX_ANSWER, Answer
+
+TRY_AGAIN = frozenset({408, 425, 429})
+POISONED = frozenset({400, 409, 422})
+TOO_LARGE = 413
+
+LONGEST_WAIT = 3600.0
+"""What a ``Retry-After`` may ask for at most, in seconds."""
+
+LONGEST_ERROR = 200
+"""How much of an application's error text for a record is kept, in characters."""
+
+
+class _Failure(msgspec.Struct):
+    """An entry of ``failures``."""
+
+    topic: str
+    partition: int
+    offset: int
+    action: Literal["retry", "reject"]
+    error: str = ""
+
+
+class _Breach(Exception):  # noqa: N818 -- it is the contract that was breached
+    """The body of a success is not what the contract says."""
+
+
+def result_of(answer: Answer, batch: Batch, wall: float) -> Result:
+    """Return what ``answer`` means for ``batch``; ``wall`` is Unix time in seconds, for a ``Retry-After`` that is a date."""
+    status = answer.status
+    if 200 <= status < 300:  # noqa: PLR2004 -- that is what 2xx means
+        return _of_success(answer, batch, wall)
+    if status in TRY_AGAIN or status < 200 or status >= 500:  # noqa: PLR2004 -- classes of statuses
+        return Retriable(_said(status), _wait(answer.retry_after, wall))
+    if status in POISONED:
+        return Poison(_said(status))
+    if status == TOO_LARGE:
+        return TooLarge(_said(status))
+    return Systemic(_said(status))
+
+
+def _said(status: int) -> str:
+    """Return the status for people, in HTTP's own words: those of the server could hold anything."""
+    try:
+        return f"answered {status} {http.HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"answered {status}"
+
+
+def _of_success(answer: Answer, batch: Batch, wall: float) -> Result:
+    if answer.body is None:
+        return Retriable(f"the answer is longer than {MAX_ANSWER} bytes")
+    try:
+        failures = _failures(answer.content_type, answer.body, batch)
+    except _Breach as breach:
+        return Retriable(f"the answer is not what the contract says: {breach}")
+    if failures:
+        return Partial(failures, _wait(answer.retry_after, wall))
+    return Delivered()
+
+
+def _failures(content_type: str, body: bytes, batch: Batch) -> tuple[RecordFailure, ...]:
+    """Read the list of failures; raises _Breach where the body has one, or ought to be JSON, and cannot be read."""
+    is_json = content_type == "application/json" or content_type.endswith("+json")
+    # Without the right type it is still read where it may speak of failures: those must not be lost over a header.
+    if not body.strip() or not (is_json or b'"failures"' in body):
+        return ()
+    try:
+        document = msgspec.json.decode(body)
+        listed = document.get("failures") if isinstance(document, dict) else None
+        entries = msgspec.convert(listed or [], list[_Failure])
+    except msgspec.ValidationError as error:
+        raise _Breach(f"in `failures`: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _Breach("its body is not valid JSON") from error
+    _check_places(entries, batch)
+    return tuple(map(_record_failure, entries))
+
+
+def _check_places(entries: Sequence[_Failure], batch: Batch) -> None:
+    """Raise _Breach for a failure of a record that is not in ``batch``, and for a second one of the same record."""
+    if not entries:
+        return
+    sent: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
+    for chunk in batch.chunks:
+        sent[chunk.tp].update(chunk.offsets)
+    for entry in entries:
+        offsets = sent.get((entry.topic, entry.partition), set())
+        if entry.offset not in offsets:
+            raise _Breach("`failures` names a record that was not sent, or one record twice")
+        offsets.remove(entry.offset)
+
+
+def _record_failure(entry: _Failure) -> RecordFailure:
+    error = "".join(filter(str.isprintable, entry.error[:LONGEST_ERROR]))
+    return RecordFailure(TopicPartition(entry.topic, entry.partition), entry.offset, FailureAction(entry.action), error)
+
+
+def _wait(retry_after: str | None, wall: float) -> float | None:
+    """Return the seconds that a ``Retry-After`` (seconds, or a date) asks for; None where there is none that can be read."""
+    if retry_after is None:
+        return None
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return LONGEST_WAIT if len(text) > len(str(int(LONGEST_WAIT))) else min(float(text), LONGEST_WAIT)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    at = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    return min(max(at - wall, 0.0), LONGEST_WAIT)

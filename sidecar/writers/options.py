@@ -1,0 +1,28 @@
+"""What a writer can be told beside its address: a table that the settings read, check and document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Value = str | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a writer, ``SIDECAR_WRITER__<NAME>``.
+
+    ``kind`` says how people write it and what the writer gets: a ``choice`` one of ``choices`` (``later`` lists those that
+    are known and not supported by this version), a ``size`` bytes, a ``duration`` seconds, a ``count`` an integer, a ``text`` itself.
+    """
+
+    kind: Literal["choice", "size", "duration", "count", "text"]
+    default: Value
+    help: str
+    choices: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
+
+
+Options = Mapping[str, Option]
+"""The options of one writer, by their name in lower case."""
