@@ -19,6 +19,7 @@ SLOW_CAPACITY = BATCH * SLOW_AT_ONCE / SLOW_DELAY
 SLOW_SHARE = 0.9
 
 BATCHES = {"SIDECAR_FLUSH__MAX_BATCH": str(BATCH)}
+IN_FLIGHT = {"SIDECAR_FLUSH__MAX_IN_FLIGHT": "12"}
 
 
 def counting(bench: Bench) -> list[Row]:
@@ -39,7 +40,7 @@ def counting(bench: Bench) -> list[Row]:
 def slow(bench: Bench) -> list[Row]:
     """Post to an application that takes 20 ms for a request and 8 requests at once."""
     topic = backlog(bench.bootstrap, RECORDS)
-    env = {**BATCHES, "SIDECAR_WRITER__BODY": "values"}
+    env = {**BATCHES, **IN_FLIGHT, "SIDECAR_WRITER__BODY": "values"}
     with counting_app("--delay", str(SLOW_DELAY), "--at-once", str(SLOW_AT_ONCE)) as url:
         readings = [bench.sidecar(topic, url, "--records", str(RECORDS), env=env) for _ in range(ROUNDS)]
     share = median(reading.rate for reading in readings) / SLOW_CAPACITY

@@ -13,6 +13,7 @@ from random import Random
 import structlog
 
 from sidecar.core.engine import Engine
+from sidecar.core.errors import ConfigurationError
 from sidecar.http.pages import Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
@@ -91,7 +92,7 @@ class App:
         return self._watch.report
 
     def run(self) -> ExitStatus:
-        """Run until the drain is over. Raises ConfigurationError when the admin server's address cannot be bound."""
+        """Run until the drain is over. Raises ConfigurationError when the admin server's address, or a topic's pattern, cannot work."""
         with ExitStack() as running:
             running.enter_context(self._server)
             self._log.info("sidecar.started", version=VERSION, admin_port=self._server.port)
@@ -113,6 +114,8 @@ class App:
         """Run the loop; what it cannot go on after is logged, and the exit status says whether a restart may mend it."""
         try:
             return self._loop.run()
+        except ConfigurationError:
+            raise
         except KafkaFenced as fenced:
             self._log.error("kafka.fenced", reason=str(fenced))
             return ExitStatus.STOPPED

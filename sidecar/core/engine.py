@@ -47,7 +47,7 @@ from sidecar.core.snapshot import Snapshot
 from sidecar.core.state import EngineState
 from sidecar.core.views import snapshot
 
-POLL_RECORDS = 500
+POLL_RECORDS = 1000
 """The most records of one poll; above this ``consume()`` gets no cheaper a record."""
 
 
@@ -95,6 +95,11 @@ class Engine:
         """Whether there is a partition that is not held, or none at all yet."""
         partitions = self._state.partitions
         return not partitions or len(self._holds.reasons) < len(partitions)
+
+    @property
+    def waits_for_flush(self) -> bool:
+        """Whether the result of a flush that is under way would start another one."""
+        return self._dispatch.waits
 
     @property
     def poll_limit(self) -> int:
@@ -149,10 +154,10 @@ class Engine:
             self._intake.take(chunk, now)
 
     def _advanced(self, event: Advanced, _now: float) -> None:
-        """Pass offsets without records; not where records were refused, since the client is past those."""
+        """Pass offsets without records; not where records were refused or given back, since the client is past those."""
         for tp, position in event.positions.items():
             partition = self._state.partitions.get(tp)
-            if partition is not None and not partition.refused and partition.stopped is None:
+            if partition is not None and not (partition.refused or partition.strayed) and partition.stopped is None:
                 partition.ledger.advance(position)
 
     def _partition_failed(self, event: PartitionFailed, _now: float) -> None:

@@ -53,6 +53,7 @@ class Intake:
             return
         unseen = _unseen(chunk, partition.ledger.position)
         if unseen is not None and not partition.refused:
+            _begin(partition, unseen.start)
             partition.last_timestamp = unseen.timestamps[-1]
             self._takers[partition.policy.strategy](partition, unseen, now)
 
@@ -62,6 +63,8 @@ class Intake:
         The interleaving: consume() took them from the client's queue, then a callback inside the same call revoked the partition; or
         the drain, or a stop, began while they were on their way.
         """
+        if partition is not None:
+            partition.strayed = True
         if partition is not None and partition.stopped is not None:
             reason = ReleaseReason.STOPPED
         else:
@@ -79,8 +82,6 @@ class Intake:
         return fitting
 
     def _enter(self, partition: Partition, chunk: Chunk) -> None:
-        if partition.start is None:
-            partition.start = partition.requested = chunk.start
         partition.ledger.track(chunk)
         self._state.books.polled[chunk.tp.topic] += len(chunk)
 
@@ -165,6 +166,13 @@ def sampled_indexes(chunk: Chunk, rate: int) -> list[int]:
         for index, (key, offset) in enumerate(zip(chunk.keys, chunk.offsets, strict=True))
         if crc32(key if key is not None else b"%d" % offset) < bound
     ]
+
+
+def _begin(partition: Partition, offset: int) -> None:
+    """Let the first record decide where a partition begins, even if it does not fit: it must be sought back to."""
+    if partition.start is None:
+        partition.start = partition.requested = offset
+        partition.ledger.advance(offset)
 
 
 def _unseen(chunk: Chunk, position: int | None) -> Chunk | None:

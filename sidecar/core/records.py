@@ -31,6 +31,9 @@ measures it against the allocator.
 HEADER_BYTES = 160
 """Memory of one header beside its key and value: tuple, ``str``, ``bytes`` and list slot."""
 
+HEADERS_BYTES = 72
+"""Memory of the list that holds a record's headers."""
+
 Header = tuple[str, bytes | None]
 Headers = Sequence[Header]
 
@@ -147,7 +150,7 @@ def record_bytes(chunk: Chunk) -> Iterator[int]:
 
 
 def _headers_bytes(headers: Headers) -> int:
-    return sum(HEADER_BYTES + len(key) + len(value or b"") for key, value in headers)
+    return HEADERS_BYTES + sum(HEADER_BYTES + len(key) + len(value or b"") for key, value in headers)
 
 
 @dataclass(slots=True, eq=False)

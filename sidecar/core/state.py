@@ -43,6 +43,7 @@ class Partition:
 
     ``start`` is where the epoch began. ``refused`` is the accounted size of a polled record that did not fit; until there is
     room for it the partition is paused and will be sought back to its position.
+    ``strayed`` tells that polled records were given back unseen by the ledger: the client's position is past them for the rest of the epoch.
     ``requested`` is the last offset that a commit was asked for, ``committed`` the last that was acknowledged.
     """
 
@@ -55,6 +56,7 @@ class Partition:
     stopped: str | None = None
     suspect: Suspect | None = None
     refused: int = 0
+    strayed: bool = False
     held_since: float | None = None
     last_timestamp: int | None = None
     requested: int | None = None

@@ -60,7 +60,7 @@ def build_log_offsets(properties: Properties) -> LogOffsets:
     """Return a client of its own that asks for offsets, as a consumer with ``properties`` would see them."""
     committed_only = properties.get("isolation.level", "read_committed") == "read_committed"
     isolation = IsolationLevel.READ_COMMITTED if committed_only else IsolationLevel.READ_UNCOMMITTED
-    with _naming_the_setting():
+    with naming_the_setting():
         return LogOffsets(connection(properties), isolation)
 
 
@@ -68,7 +68,7 @@ def build_consumer(properties: Properties, wanted: Wanted, offsets: LogOffsets, 
     """Return a consumer that has not joined. Raises ConfigurationError for properties that librdkafka refuses."""
     only = wanted.topics[0] if len(wanted.topics) == 1 and not wanted.topics[0].startswith("^") else None
     starts = Starts(wanted.start, offsets)
-    with _naming_the_setting():
+    with naming_the_setting():
         return KafkaConsumer(
             properties,
             wanted.topics,
@@ -81,7 +81,7 @@ def build_consumer(properties: Properties, wanted: Wanted, offsets: LogOffsets, 
 
 
 @contextmanager
-def _naming_the_setting() -> Iterator[None]:
+def naming_the_setting() -> Iterator[None]:
     """Turn the client's refusal of a property into an error that names the setting; its text names the property, not a secret."""
     try:
         yield

@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ClusterMetadata
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka.admin import ClusterMetadata
 
-from sidecar.kafka.build import Properties, connection
+from sidecar.kafka.build import Properties, naming_the_setting
 from sidecar.kafka.errors import describe
+
+ONE_ANSWER = 1.0
+"""Seconds after which what the connection says is looked at."""
 
 
 def check_topics(properties: Properties, topics: Sequence[str], timeout: float) -> list[str]:
-    """Return what is wrong, a sentence each; empty when every topic is there. Takes up to ``timeout`` seconds."""
+    """Return what is wrong, a sentence each; empty when every topic is there. Takes up to ``timeout`` seconds.
+
+    A consumer asks, so that its properties are checked, too; it does not join the group. Raises ConfigurationError for
+    properties that librdkafka refuses.
+    """
     heard: list[KafkaError] = []
     callbacks: dict[str, Any] = {"error_cb": heard.append, "log_level": 0}
-    admin = AdminClient({**connection(properties), **callbacks})
+    with naming_the_setting():
+        consumer = Consumer({**properties, **callbacks})
     try:
-        found = admin.list_topics(timeout=timeout)
+        found = _ask(consumer, heard, time.monotonic() + timeout)
     except KafkaException as error:
         return [describe(reason) for reason in heard[:1] or [error.args[0]]]
+    finally:
+        consumer.close()
     return [problem for topic in topics if (problem := _problem(topic, found))]
+
+
+def _ask(consumer: Consumer, heard: list[KafkaError], deadline: float) -> ClusterMetadata:
+    """Return what the brokers have. Raises KafkaException at ``deadline``, or when all of them turned out to be away."""
+    while True:
+        try:
+            found: ClusterMetadata = consumer.list_topics(timeout=ONE_ANSWER)
+        except KafkaException:
+            consumer.poll(0)  # hands over what was heard of the connection meanwhile, which says more than the exception
+            if time.monotonic() > deadline or any(error.code() == KafkaError._ALL_BROKERS_DOWN for error in heard):  # noqa: SLF001 -- see errors.py
+                raise
+        else:
+            return found
 
 
 def _problem(topic: str, found: ClusterMetadata) -> str | None:

@@ -79,18 +79,20 @@ class Columns:
         return chunks
 
     def _headers(self, topic: str, messages: list[Message]) -> list[Headers | None]:
-        try:
-            return list(map(_headers_of, messages))
-        except UnicodeDecodeError:
-            return [self._guarded(topic, message) for message in messages]
+        """Read all headers. The client cannot decode a header key that is not UTF-8; the record itself is fine.
 
-    def _guarded(self, topic: str, message: Message) -> Headers | None:
-        """Read one record's headers. The client cannot decode a header key that is not UTF-8; the record itself is fine."""
-        try:
-            return _headers_of(message)
-        except UnicodeDecodeError:
-            self.unreadable[topic] += 1
-            return UNREADABLE
+        It says so by a SystemError, and only once: asked again it returns a tuple with a hole, which ends the process when it is touched.
+        So no message is asked twice: ``extend`` keeps what was read before the error, and goes on after it.
+        """
+        read: list[Headers | None] = []
+        rest = map(_headers_of, messages)
+        while len(read) < len(messages):
+            try:
+                read.extend(rest)
+            except (SystemError, UnicodeDecodeError):
+                self.unreadable[topic] += 1
+                read.append(UNREADABLE)
+        return read
 
 
 def _runs(messages: list[Message]) -> Iterator[tuple[int, int, int]]:

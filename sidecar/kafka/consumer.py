@@ -3,8 +3,10 @@
 What it takes care of, since each of these loses or repeats records elsewhere:
 
 - A callback that raises inside ``consume()`` destroys the records of that call. So callbacks are wrapped: what one raises
-  is kept, and raised after the records of the call were given out.
+  is kept, and raised when the call is over; the process ends by it, so what the call brought is not committed and comes again.
 - ``pause()`` throws away what was prefetched, and ``resume()`` alone can take a second. So a resume always seeks.
+- Under a backlog the client serves the first partitions alone. So they take turns (:mod:`sidecar.kafka.turns`).
+- A pause outlives the assignment: a partition that left while it was paused comes back paused. So an assignment lifts it.
 - A late explicit commit is accepted by the broker even for a partition that another member owns. So commits are made only of current
   partitions, by the engine's order, and never from ``on_lost``.
 - ``close()`` with an asynchronous commit outstanding blocks for a session timeout when the broker is away. So its caller settles commits first.
@@ -13,7 +15,7 @@ What it takes care of, since each of these loses or repeats records elsewhere:
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +23,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from sidecar.core.actions import CommitOffset
-from sidecar.core.errors import SidecarError
+from sidecar.core.errors import ConfigurationError, SidecarError
 from sidecar.core.events import CommitFinished
 from sidecar.core.records import Chunk, TopicPartition
 from sidecar.kafka.columns import Columns, partition_of, topic_of
@@ -29,6 +31,7 @@ from sidecar.kafka.errors import Meaning, classify, describe
 from sidecar.kafka.resets import Resets
 from sidecar.kafka.starts import Starts
 from sidecar.kafka.trouble import Trouble
+from sidecar.kafka.turns import Turns
 from sidecar.runtime.client import Listener
 
 SERVE_TIMEOUT = 0.05
@@ -73,6 +76,8 @@ class KafkaConsumer:
         self._trouble = trouble
         self._clocks = clocks
         self._owned: set[TopicPartition] = set()
+        self._paused: set[TopicPartition] = set()
+        self._turns = Turns()
         self._outstanding: Mapping[TopicPartition, CommitOffset] | None = None
         self._failure: Exception | None = None
         self._consumer = Consumer(
@@ -81,18 +86,27 @@ class KafkaConsumer:
         self._listener: Listener
 
     def join(self, listener: Listener) -> None:
-        """Subscribe."""
+        """Subscribe. Raises ConfigurationError for a pattern that the client cannot read."""
         self._listener = listener
-        self._consumer.subscribe(
-            self._topics,
-            on_assign=lambda _, partitions: self._guard(self._on_assign, partitions),
-            on_revoke=lambda _, partitions: self._guard(self._on_revoke, partitions),
-            on_lost=lambda _, partitions: self._guard(self._on_lost, partitions),
-        )
+        try:
+            self._consumer.subscribe(
+                self._topics,
+                on_assign=lambda _, partitions: self._guard(self._on_assign, partitions),
+                on_revoke=lambda _, partitions: self._guard(self._on_revoke, partitions),
+                on_lost=lambda _, partitions: self._guard(self._on_lost, partitions),
+            )
+        except KafkaException as error:
+            why = "the Kafka client cannot read a pattern of these; it has POSIX's regular expressions"
+            raise ConfigurationError(f"SIDECAR_TOPICS: {why} ({error.args[0].str()})") from error
 
     def poll(self, limit: int, timeout: float) -> list[Chunk]:
         """Return records, at most one chunk a partition."""
-        return self._given(self._consumer.consume(limit, timeout))
+        chunks = self._given(self._consumer.consume(limit, timeout))
+        self._turns.took(chunks)
+        now = self._clocks.monotonic()
+        if self._turns.is_over(now):
+            self._begin_turn(now)
+        return chunks
 
     def serve(self) -> list[Chunk]:
         """Serve callbacks; what comes nevertheless is returned."""
@@ -101,14 +115,13 @@ class KafkaConsumer:
 
     def pause(self, tps: Sequence[TopicPartition]) -> None:
         """Stop fetching."""
-        self._consumer.pause([KafkaPartition(*tp) for tp in tps])
+        self._turns.forget(tps)
+        self._pause(tps)
 
     def resume(self, positions: Mapping[TopicPartition, int | None]) -> None:
         """Fetch again, from these positions."""
-        self._consumer.resume([KafkaPartition(*tp) for tp in positions])
-        for tp, position in positions.items():
-            if position is not None:
-                self._seek(tp, position)
+        self._turns.forget(positions)
+        self._resume(positions)
 
     def positions(self) -> dict[TopicPartition, int]:
         """Return where the client stands."""
@@ -158,7 +171,7 @@ class KafkaConsumer:
             self._resets.retry(self._consumer, self._clocks.monotonic(), self._listener)
         chunks: list[Chunk] = []
         if messages:
-            if list(map(Message.error, messages)).count(None) < len(messages):
+            if any(map(Message.error, messages)):  # comparing an error with None would leave an exception behind
                 messages = self._without_errors(messages)
             if messages:
                 self._trouble.over()
@@ -188,6 +201,36 @@ class KafkaConsumer:
         else:
             self._on_error(error)
 
+    def _begin_turn(self, now: float) -> None:
+        """Let those rest that were served while others starved, or wake them.
+
+        None that rests can be in the poll that is just over, so the listener, who has not heard of that poll yet, knows their positions.
+        """
+        change = self._turns.next(self._owned - self._paused, self._is_behind, now)
+        if change.rest:
+            self._pause(change.rest)
+        if change.wake:
+            self._resume({tp: self._listener.position_of(tp) for tp in change.wake})
+
+    def _is_behind(self, tp: TopicPartition) -> bool:
+        """Whether the log of a partition that gave nothing goes on, as the last answer of its broker has it; no question is asked."""
+        _, end = self._consumer.get_watermark_offsets(KafkaPartition(*tp), cached=True)
+        return end > (self._listener.position_of(tp) or 0)
+
+    def _pause(self, tps: Collection[TopicPartition]) -> None:
+        self._consumer.pause([KafkaPartition(*tp) for tp in tps])
+        self._paused.update(tps)
+
+    def _resume(self, positions: Mapping[TopicPartition, int | None]) -> None:
+        self._lift_pauses(positions)
+        for tp, position in positions.items():
+            if position is not None:
+                self._seek(tp, position)
+
+    def _lift_pauses(self, tps: Iterable[TopicPartition]) -> None:
+        self._consumer.resume([KafkaPartition(*tp) for tp in tps])
+        self._paused.difference_update(tps)
+
     def _seek(self, tp: TopicPartition, position: int) -> None:
         """Seek. A partition that the client is not fetching cannot be sought; assigned again at that position it begins there."""
         try:
@@ -205,6 +248,7 @@ class KafkaConsumer:
 
     def _on_assign(self, tps: Sequence[TopicPartition]) -> None:
         starts = self._starts.of(self._consumer, tps)
+        self._lift_pauses(self._paused.intersection(tps))
         self._consumer.incremental_assign([_at(tp, start) for tp, start in starts.items()])
         self._owned.update(tps)
         if tps:
@@ -222,6 +266,7 @@ class KafkaConsumer:
     def _forget(self, tps: Sequence[TopicPartition]) -> None:
         self._owned.difference_update(tps)
         self._resets.forget(tps)
+        self._turns.forget(tps)
 
     def _on_error(self, error: KafkaError) -> None:
         """Take note of an error of the connection; a fatal one is raised after the call that served it."""

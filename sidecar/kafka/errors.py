@@ -53,15 +53,26 @@ TABLE: dict[int, Row] = {
 }
 
 
+_FENCED_TEXT = KafkaError(KafkaError.FENCED_INSTANCE_ID).str()
+
+
 def classify(error: KafkaError) -> Row:
-    """Return the row of ``error``; one that is not in the table is for people, or fatal where the client says so."""
-    row = TABLE.get(error.code())
+    """Return the row of ``error``; one that is not in the table is for people, or fatal where the client says so.
+
+    What made an error fatal is only in its text: in the stream all of them have the code ``_FATAL``.
+    """
+    fenced = error.code() == KafkaError._FATAL and _FENCED_TEXT in error.str()  # noqa: SLF001 -- as above
+    row = TABLE.get(KafkaError.FENCED_INSTANCE_ID if fenced else error.code())
     if row is not None:
         return row
     return Row(Meaning.FATAL if error.fatal() else Meaning.TROUBLE)
 
 
 def describe(error: KafkaError) -> str:
-    """Say ``error`` for people: its name, what it says, and the mend."""
+    """Say ``error`` for people: its name, what it says, and the mend. The same error is always said in the same words.
+
+    The client adds to an error of a connection how long that was in which state, and how often the error came.
+    """
     mend = classify(error).mend
-    return f"{error.name()}: {error.str()}" + (f" ({mend})" if mend else "")
+    said = error.str().partition(" (after ")[0]
+    return f"{error.name()}: {said}" + (f" ({mend})" if mend else "")

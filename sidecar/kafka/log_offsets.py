@@ -7,8 +7,9 @@ owner. Used by any thread.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
-from confluent_kafka import IsolationLevel, KafkaException
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
@@ -19,8 +20,11 @@ class LogOffsets:
     """Asks for offsets."""
 
     def __init__(self, config: Mapping[str, str | int | bool], isolation: IsolationLevel) -> None:
-        """Connect as ``config`` (librdkafka's connection properties) says; nothing is sent yet."""
-        self._admin = AdminClient(dict(config))
+        """Connect as ``config`` (librdkafka's connection properties) says; nothing is sent yet.
+
+        It logs nothing: what it would say of the connection, the consumer says too, and that goes to our own log.
+        """
+        self._admin = AdminClient({**config, "log_level": 0})
         self._isolation = isolation
 
     def ends(self, tps: Iterable[TopicPartition], timeout: float) -> dict[TopicPartition, int]:
@@ -39,14 +43,33 @@ class LogOffsets:
         return {**found, **self.ends(beyond, timeout)} if beyond else found
 
     def _ask(self, tps: Iterable[TopicPartition], spec: OffsetSpec, timeout: float) -> dict[TopicPartition, int]:
+        offsets, unheard_of = self._answers(tps, spec, timeout)
+        if unheard_of:
+            # Partitions that were added to a topic after the client had heard of it: it would not look again for many minutes.
+            self._look_again({tp.topic for tp in unheard_of}, timeout)
+            offsets |= self._answers(unheard_of, spec, timeout)[0]
+        return offsets
+
+    def _answers(
+        self, tps: Iterable[TopicPartition], spec: OffsetSpec, timeout: float
+    ) -> tuple[dict[TopicPartition, int], list[TopicPartition]]:
+        """Return the offsets that are known in time, and the partitions that the client has not heard of."""
         request = {KafkaPartition(tp.topic, tp.partition): spec for tp in tps}
         if not request:
-            return {}
+            return {}, []
         futures = self._admin.list_offsets(request, isolation_level=self._isolation, request_timeout=timeout)
-        offsets = {}
+        offsets, unheard_of = {}, []
         for partition, future in futures.items():
+            tp = TopicPartition(partition.topic, partition.partition)
             try:
-                offsets[TopicPartition(partition.topic, partition.partition)] = future.result().offset
-            except KafkaException:
-                continue  # Unknown for now: a partition that moves or is being deleted. Callers say what is missing.
-        return offsets
+                offsets[tp] = future.result().offset
+            except KafkaException as error:
+                # Others are unknown for now: partitions that move or are being deleted. Callers say what is missing.
+                if error.args[0].code() == KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001 -- the client's public name
+                    unheard_of.append(tp)
+        return offsets, unheard_of
+
+    def _look_again(self, topics: Iterable[str], timeout: float) -> None:
+        for topic in topics:
+            with suppress(KafkaException):  # not reachable: callers say what is missing
+                self._admin.list_topics(topic, timeout=timeout)

@@ -34,7 +34,9 @@ class Resets:
         self._tell = tell
 
     def begin(self, consumer: Consumer, tp: TopicPartition, now: float, listener: Listener) -> None:
-        """Set ``tp`` right now, or try again later."""
+        """Set ``tp`` right now, or try again later. It may have left in the very call that brought the error: then it is not ours to fetch."""
+        if listener.epoch_of(tp) is None:
+            return
         self.waiting[tp] = now
         self.retry(consumer, now, listener)
 

@@ -1,27 +1,48 @@
 """Log output: one event a line, to standard error, as JSON or for a terminal; the standard library's loggers go the same way.
 
 An event is a dotted name (``state.changed``) with fields. Every line has ``timestamp`` (UTC), ``level`` and ``event``; lines of libraries
-have their ``logger``, too. Tracebacks never show local variables: those can hold payloads and secrets.
+have their ``logger``, too. The Kafka client repeats a line twenty times a second while a broker refuses it: that is let through at once, and
+then now and then (:mod:`sidecar.observe.kafka_log` tells the same with a count). Tracebacks never show local variables: those can hold payloads and secrets.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 import structlog
 from structlog.typing import Processor
 
+from sidecar.observe.repeats import Repeats
+
 NOISY = {"uvicorn": logging.WARNING, "asyncio": logging.WARNING}
 """Loggers of libraries whose information is about themselves, and the level from which on they are heard."""
+
+REPEATING = "librdkafka"
+REPEAT_INTERVAL = 10.0
+"""The logger whose lines repeat, and how often one is said; seconds."""
 
 _SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
+
+
+class _Seldom(logging.Filter):
+    """Lets a line through that was not said within the interval; how long a connection stood is no difference."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._clock = clock
+        self._repeats: Repeats[None] = Repeats(REPEAT_INTERVAL)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage().partition(" (after ")[0]
+        return self._repeats.add(said, None, 1, self._clock()) is not None
 
 
 def configure(level: str, form: str, stream: TextIO | None = None) -> None:
@@ -37,6 +58,7 @@ def configure(level: str, form: str, stream: TextIO | None = None) -> None:
     root.setLevel(level.upper())
     for name, quietest in NOISY.items():
         logging.getLogger(name).setLevel(max(quietest, root.level))
+    logging.getLogger(REPEATING).filters[:] = [_Seldom(time.monotonic)]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

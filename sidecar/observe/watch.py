@@ -5,6 +5,7 @@ The loop's thread calls it; other threads read :attr:`Watch.report`, which is sw
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from sidecar.core.actions import Action
@@ -54,9 +55,9 @@ class Watch:
         return self._flushes.counts()
 
     def publish(self, report: Report) -> None:
-        """Keep it, and log what was held back to be counted."""
+        """Keep it, and log what was held back to be counted; with the last one everything, so that numbers add up over the lines."""
         self.report = report
-        self._actions.catch_up(report.made_at)
+        self._actions.catch_up(math.inf if report.phase == "stopped" else report.made_at)
 
     def assigned(self) -> list[TopicPartition]:
         """Return the partitions of the last report."""

@@ -7,7 +7,7 @@ How it waits depends on what there is to take:
 partitions                     the loop
 ============================== ===========================================================================
 some flow                      ``poll`` for records; a poll ends early only when it is full, so its time-out is short
-                               while a flush is under way
+                               while records wait for the result of a flush
 every one is held, not paused  waits for results, and leaves the client alone: polling would take records
 every one is held and paused   waits for results, and serves the client ten times a second, so that the membership lives
 ============================== ===========================================================================
@@ -30,7 +30,7 @@ IDLE_WAIT = 0.1
 """The longest wait of a step, in seconds: how long a signal, a record or the membership may have to wait."""
 
 BUSY_WAIT = 0.02
-"""The longest poll while a flush is under way: how long its result may have to wait."""
+"""The longest poll while records wait for the result of a flush: how long it may be overlooked."""
 
 SHORTEST_WAIT = 0.001
 """``consume()`` must never be called with 0: it would serve no callback."""
@@ -79,7 +79,6 @@ class Loop:
         self._stop = stop
         self._limits = limits
         self._wall = wall
-        self._full_poll = False
         self._reported_at = float("-inf")
         self._positions_at = float("-inf")
         self._drain_deadline: float | None = None
@@ -120,23 +119,18 @@ class Loop:
     def _take_records(self, now: float) -> list[Chunk]:
         driver, engine = self._driver, self._driver.engine
         if engine.polling and engine.takes_records:
-            limit = engine.poll_limit
-            chunks = driver.client.poll(limit, self._patience(now))
-            self._full_poll = sum(map(len, chunks)) >= limit
+            chunks = driver.client.poll(engine.poll_limit, self._patience(now))
             self.loop_seconds["polling"] += driver.clock() - now
             return chunks
-        self._full_poll = False
         driver.pump(self._patience(now))
         chunks = driver.client.serve() if engine.polling else []
         self.loop_seconds["waiting"] += driver.clock() - now
         return chunks
 
     def _patience(self, now: float) -> float:
-        """Return how long this step may wait. After a full poll the next one is as good as full: no need to work it out."""
-        if self._full_poll:
-            return BUSY_WAIT
+        """Return how long this step may wait."""
         driver = self._driver
-        longest = BUSY_WAIT if driver.flushing and driver.engine.takes_records else IDLE_WAIT
+        longest = BUSY_WAIT if driver.flushing and driver.engine.waits_for_flush else IDLE_WAIT
         due = driver.engine.next_due(now)
         return longest if due is None else min(longest, max(due - now, SHORTEST_WAIT))
 

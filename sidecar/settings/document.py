@@ -64,7 +64,8 @@ MEMORY = """
 `SIDECAR_MEMORY__LIMIT` covers the whole process:
 
     limit  =  64 MiB (interpreter, libraries, client)
-           +  prefetch: SIDECAR_KAFKA__QUEUED_MAX_MESSAGES_KBYTES (1/32 of the limit, 2 to 16 MiB), and two answers of {fetch}
+           +  prefetch: SIDECAR_KAFKA__QUEUED_MAX_MESSAGES_KBYTES (1/32 of the limit, 2 to 16 MiB),
+              and two answers of SIDECAR_KAFKA__FETCH_MAX_BYTES ({fetch})
            +  SIDECAR_BUFFER__MAX_BYTES (half of the rest; what is in flight included)
            +  2 x SIDECAR_FLUSH__MAX_IN_FLIGHT x SIDECAR_FLUSH__MAX_BATCH_BYTES (what batches become on their way: the other half)
 

@@ -97,8 +97,8 @@ def _said(environ: Mapping[str, str], problems: list[Problem]) -> Iterator[tuple
 
 
 def _secrets(folder: Path, problems: list[Problem]) -> Iterator[tuple[str, str, str]]:
-    if not folder.is_dir():
-        problems.append(Problem(SECRETS_DIR, f"{folder} is not a folder: mount it there, or leave the setting out"))
+    if not folder.is_absolute() or not folder.is_dir():
+        problems.append(Problem(SECRETS_DIR, f"'{folder}' is not the absolute path of a folder: mount it there, or leave it out"))
         return
     for path in sorted(folder.glob(f"{PREFIX}*")):
         if (content := _content(SECRETS_DIR, path, problems)) is not None:
@@ -124,9 +124,12 @@ def _is_name(name: str) -> bool:
 def _what_is_wrong(name: str) -> str:
     if _LATER.fullmatch(name):
         return "is not supported by this version: leave it out"
-    nearest = get_close_matches(name, known(), n=1, cutoff=NEAR)
+    bare = [setting.removeprefix(PREFIX) for setting in sorted(known())]  # what all have in common would make all alike
+    nearest = get_close_matches(name.removeprefix(PREFIX).upper(), bare, n=1, cutoff=NEAR)
     return (
-        f"is no setting; was {nearest[0]} meant?" if nearest else "is no setting: see `kafka-sidecar config` and docs/SETTINGS.md"
+        f"is no setting; was {PREFIX}{nearest[0]} meant?"
+        if nearest
+        else "is no setting: see `kafka-sidecar config` and docs/SETTINGS.md"
     )
 
 

@@ -7,6 +7,7 @@ librdkafka's CONFIGURATION.md (2.16).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
@@ -118,6 +119,9 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 
 ALLOWED = _NUMBERS | _SWITCHES | _TEXTS | frozenset(_CHOICES)
 
+ALIASES: Mapping[str, str] = {"max.partition.fetch.bytes": "fetch.message.max.bytes"}
+"""Second names of properties for which :func:`defaults` has a value, which must then not be given beside them."""
+
 _COMMITS = "the sidecar commits only what was delivered, by itself"
 _CODE = "it would load or run code"
 
@@ -153,7 +157,18 @@ def property_of(name: str) -> str:
 
 def given_properties(kafka: Kafka) -> dict[str, str]:
     """Return the properties that were set, by the client's names."""
-    return {property_of(name): text for name, text in kafka.given.items()}
+    return _by_property(kafka.given)
+
+
+def _by_property(given: Mapping[str, str]) -> dict[str, str]:
+    """Return properties by the client's names; a choice is in lower case, since the client takes it in any."""
+    properties = {property_of(name): text for name, text in given.items()}
+    return {name: text.lower() if name in _CHOICES else text for name, text in properties.items()}
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number that ``text`` is; None where it is none."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,15}", text) else None
 
 
 def setting_of(name: str) -> str:
@@ -168,13 +183,13 @@ def is_secret(name: str) -> bool:
 
 def problems_of(given: Mapping[str, str]) -> Iterator[Problem]:
     """Yield what is wrong with properties, given by the names of their settings in lower case."""
-    properties = {property_of(name): text for name, text in given.items()}
+    properties = _by_property(given)
     for name, text in properties.items():
         problem = _problem_of(name, text)
         if problem is not None:
             yield Problem(setting_of(name), problem)
     if properties.get("group.protocol") == "consumer":
-        for name in {*_OF_THE_BROKER, "group.instance.id"} & set(properties):
+        for name in sorted({*_OF_THE_BROKER, "group.instance.id"} & set(properties)):
             yield Problem(setting_of(name), f"has no place with group.protocol=consumer: {_why_not(name)}")
 
 
@@ -193,11 +208,11 @@ def _problem_of(name: str, text: str) -> str | None:
         nearest = get_close_matches(name, ALLOWED, n=1)
         meant = f"; was {setting_of(nearest[0])} meant?" if nearest else ""
         return f"{name} is not among the client's properties that may be set{meant}"
-    if name in _NUMBERS and not text.removeprefix("-").isdigit():
+    if name in _NUMBERS and whole_number(text) is None:
         return f"{text!r} is not a whole number, like 1000 (the client's own unit)"
     if name in _SWITCHES and text not in ("true", "false"):
         return f"{text!r} must be true or false"
-    if name in _CHOICES and text.lower() not in _CHOICES[name]:
+    if name in _CHOICES and text not in _CHOICES[name]:
         return f"{text!r} must be {' or '.join(_CHOICES[name])}"
     return None
 
@@ -212,7 +227,7 @@ def defaults(prefetch: int, fetch_max_bytes: int, *, classic: bool) -> dict[str,
         "allow.auto.create.topics": False,
         "client.id": "kafka-sidecar",
         "fetch.max.bytes": fetch_max_bytes,
-        "fetch.message.max.bytes": 128 * 1024,
+        "fetch.message.max.bytes": 32 * 1024,
         "fetch.queue.backoff.ms": 10,
         "group.protocol": "classic",
         "isolation.level": "read_committed",

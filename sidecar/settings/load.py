@@ -73,25 +73,18 @@ def _named_after_pod(settings: Settings, environ: Environ) -> Settings:
 
     Not with ``group.protocol=consumer``: there a crashed static member could not come back until its session has expired.
     """
-    given = settings.kafka.given
-    is_consumer_protocol = given.get("group_protocol") == "consumer"
-    if (
-        "KUBERNETES_SERVICE_HOST" not in environ
-        or "HOSTNAME" not in environ
-        or is_consumer_protocol
-        or "group_instance_id" in given
-    ):
+    given = kafka_properties.given_properties(settings.kafka)
+    pod = environ.get("HOSTNAME") if "KUBERNETES_SERVICE_HOST" in environ else None
+    if not pod or given.get("group.protocol") == "consumer" or "group.instance.id" in given:
         return settings
-    named = settings.kafka.model_copy(update={"group_instance_id": environ["HOSTNAME"]})
+    named = settings.kafka.model_copy(update={"group_instance_id": pod})
     return settings.model_copy(update={"kafka": named})
 
 
 def _with_memory(settings: Settings, limit_of_container: Callable[[], int | None]) -> tuple[Settings, list[Problem]]:
     """Return the settings with the memory number split, and what does not fit into it."""
     limit = settings.memory.limit or limit_of_container() or memory.DEFAULT_LIMIT
-    kilobytes = settings.kafka.given.get("queued_max_messages_kbytes", "")
-    prefetch = int(kilobytes) * 1024 if kilobytes.isdigit() else 0
-    wanted = memory.Shares(prefetch, settings.buffer.max_bytes or 0, settings.flush.max_batch_bytes or 0)
+    wanted = memory.Shares(*_fetched(settings), settings.buffer.max_bytes or 0, settings.flush.max_batch_bytes or 0)
     shares, problems = memory.split(limit, wanted, settings.flush.max_in_flight)
     chosen = {
         "memory": settings.memory.model_copy(update={"limit": limit}),
@@ -99,6 +92,15 @@ def _with_memory(settings: Settings, limit_of_container: Callable[[], int | None
         "flush": settings.flush.model_copy(update={"max_batch_bytes": shares.batch}),
     }
     return settings.model_copy(update=chosen), problems
+
+
+def _fetched(settings: Settings) -> tuple[int, int]:
+    """Return what the client may keep fetched, 0 where that was left open, and the size of its answers, in bytes."""
+    given = kafka_properties.given_properties(settings.kafka)
+    numbers = {name: max(0, kafka_properties.whole_number(text) or 0) for name, text in given.items()}
+    # The client itself raises the first of these two to the second.
+    fetch = max(numbers.get("fetch.max.bytes", memory.FETCH_MAX_BYTES), numbers.get("message.max.bytes", 0))
+    return numbers.get("queued.max.messages.kbytes", 0) * 1024, fetch
 
 
 def _contradictions(settings: Settings) -> Iterator[Problem]:

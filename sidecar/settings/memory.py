@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sidecar.settings.environment import Problem
 from sidecar.settings.units import as_size
@@ -25,6 +25,7 @@ DEFAULT_LIMIT = 512 * MIB
 BASE = 64 * MIB
 FETCH_MAX_BYTES = MIB
 LEAST_REST = 16 * MIB
+LEAST_BATCH = 256 * 1024
 MOST_BATCH_BYTES = 8 * MIB
 SERIALISED = 2
 """How many times its size a batch can take, written as text: base64 and names, or escapes."""
@@ -35,9 +36,10 @@ _UNLIMITED = 2**60
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """The parts of the memory number that can be set, in bytes."""
+    """The parts of the memory number that can be set, in bytes; ``fetch`` is one answer of a broker."""
 
     prefetch: int
+    fetch: int
     buffer: int
     batch: int
 
@@ -50,15 +52,17 @@ def prefetch_of(limit: int) -> int:
 def split(limit: int, wanted: Shares, in_flight: int) -> tuple[Shares, list[Problem]]:
     """Return the shares, those that are 0 in ``wanted`` chosen; and what cannot work, with the numbers."""
     prefetch = wanted.prefetch or prefetch_of(limit)
-    taken = BASE + prefetch + 2 * FETCH_MAX_BYTES
+    taken = BASE + prefetch + 2 * wanted.fetch
     rest = limit - taken
     buffer = wanted.buffer or max(rest - _serialised(wanted.batch, in_flight) if wanted.batch else rest // 2, 0)
     batch = wanted.batch or max(min(MOST_BATCH_BYTES, (rest - buffer) // (SERIALISED * in_flight)), 0)
-    shares = Shares(prefetch, buffer, batch)
+    shares = Shares(prefetch, wanted.fetch, buffer, batch)
     if rest < LEAST_REST:
-        return shares, [_too_small(limit, taken)]
-    if buffer + _serialised(batch, in_flight) > rest or not buffer or batch < MIB // 4:
+        return shares, [_too_small(limit, taken, _least_limit(wanted))]
+    if buffer + _serialised(batch, in_flight) > rest or not buffer:
         return shares, [_does_not_fit(limit, rest, shares, in_flight)]
+    if not wanted.batch and batch < LEAST_BATCH:
+        return shares, [_too_many_in_flight(batch, in_flight)]
     return shares, []
 
 
@@ -69,15 +73,16 @@ def container_limit(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc
 
 
 def _limit_files(root: Path, own: Path) -> Iterator[Path]:
-    """Yield where a limit may be written: in a container at the root; on a host, and without a cgroup namespace, at the process's own place."""
+    """Yield where a limit may be written: in a container at the root; without a cgroup namespace at the process's own place, and above it."""
     try:
         lines = own.read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
-    places = {"/", *(line.split(":", 2)[2] for line in lines if line.startswith("0::") or ":memory:" in line)}
-    for place in places:
-        yield root / place.lstrip("/") / "memory.max"
-        yield root / "memory" / place.lstrip("/") / "memory.limit_in_bytes"
+    own_places = [PurePosixPath(line.split(":", 2)[2]) for line in lines if line.startswith("0::") or ":memory:" in line]
+    for place in {PurePosixPath("/"), *own_places, *(above for own_place in own_places for above in own_place.parents)}:
+        below = str(place).lstrip("/")
+        yield root / below / "memory.max"
+        yield root / "memory" / below / "memory.limit_in_bytes"
 
 
 def _limit_in(path: Path) -> int | None:
@@ -92,11 +97,19 @@ def _serialised(batch: int, in_flight: int) -> int:
     return SERIALISED * in_flight * batch
 
 
-def _too_small(limit: int, taken: int) -> Problem:
+def _least_limit(wanted: Shares) -> int:
+    """Return the smallest limit that is large enough, in whole MiB: the prefetch grows with it."""
+    limit = BASE
+    while limit < BASE + (wanted.prefetch or prefetch_of(limit)) + 2 * wanted.fetch + LEAST_REST:
+        limit += MIB
+    return limit
+
+
+def _too_small(limit: int, taken: int, least: int) -> Problem:
     return Problem(
         "SIDECAR_MEMORY__LIMIT",
         f"{as_size(limit)} is too small: the process and the client's prefetch take {as_size(taken)}, and the buffer needs "
-        f"{as_size(LEAST_REST)} more. Give it {as_size(taken + LEAST_REST)} or more, or raise the container's limit",
+        f"{as_size(LEAST_REST)} more. Give it {as_size(least)} or more, or raise the container's limit",
     )
 
 
@@ -106,4 +119,12 @@ def _does_not_fit(limit: int, rest: int, shares: Shares, in_flight: int) -> Prob
         f"{as_size(limit)} leaves {as_size(rest)}, but SIDECAR_BUFFER__MAX_BYTES ({as_size(shares.buffer)}) and {SERIALISED} x "
         f"SIDECAR_FLUSH__MAX_IN_FLIGHT ({in_flight}) x SIDECAR_FLUSH__MAX_BATCH_BYTES ({as_size(shares.batch)}) need "
         f"{as_size(shares.buffer + _serialised(shares.batch, in_flight))}. Lower one of them, or raise the limit",
+    )
+
+
+def _too_many_in_flight(batch: int, in_flight: int) -> Problem:
+    return Problem(
+        "SIDECAR_FLUSH__MAX_IN_FLIGHT",
+        f"with {in_flight} at once, SIDECAR_MEMORY__LIMIT leaves a batch {as_size(batch)}, and less than {as_size(LEAST_BATCH)} is a waste. "
+        "Lower it, raise the limit, or set SIDECAR_FLUSH__MAX_BATCH_BYTES",
     )

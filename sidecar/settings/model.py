@@ -7,7 +7,7 @@ has worked it out. The descriptions are the reference's (docs/SETTINGS.md).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -23,12 +23,11 @@ def _written(read: Callable[[str], object]) -> BeforeValidator:
     return BeforeValidator(lambda value: read(value) if isinstance(value, str) else value)
 
 
-Duration = Annotated[float, _written(units.duration), Field(gt=0)]
-OptionalDuration = Annotated[float | None, _written(units.duration)]
-Size = Annotated[int, _written(units.size), Field(gt=0)]
-OptionalSize = Annotated[int | None, _written(units.size)]
+Duration = Annotated[float, _written(units.wait), Field(gt=0)]
+OptionalDuration = Annotated[Annotated[float, Field(gt=0)] | None, _written(units.duration)]
+OptionalSize = Annotated[Annotated[int, Field(gt=0)] | None, _written(units.size)]
 Count = Annotated[int, _written(units.count), Field(ge=1)]
-Ratio = Annotated[float, _written(units.ratio)]
+Ratio = Annotated[float, _written(units.ratio), Field(gt=0)]
 
 
 def _setting(default: str | None, meaning: str) -> Any:
@@ -50,7 +49,7 @@ def _topics(text: str) -> tuple[str, ...]:
 
 def _check_topic(topic: str) -> None:
     if not topic.startswith("^"):
-        if not re.fullmatch(r"[a-zA-Z0-9._-]{1,249}", topic):
+        if not re.fullmatch(r"[a-zA-Z0-9._-]{1,249}", topic) or topic in (".", ".."):
             raise ValueError(
                 f"{topic!r} is not a topic's name: letters, digits, dot, underscore and hyphen only; a pattern begins with ^"
             )
@@ -83,6 +82,10 @@ class Kafka(Section):
     def given(self) -> dict[str, str]:
         """The properties that were set, by the names of the settings in lower case."""
         return {"bootstrap_servers": self.bootstrap_servers, "group_id": self.group_id, **(self.model_extra or {})}
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        """Show no other property: there are secrets among them."""
+        yield from {"bootstrap_servers": self.bootstrap_servers, "group_id": self.group_id}.items()
 
 
 class Writer(Section):

@@ -55,6 +55,9 @@ def consumer_config(settings: Settings) -> dict[str, str | int | bool]:
         memory.FETCH_MAX_BYTES,
         classic=given.get("group.protocol", "classic") == "classic",
     )
+    for alias, name in kafka_properties.ALIASES.items():
+        if alias in given:
+            del chosen[name]
     return {**chosen, **given, **kafka_properties.FIXED}
 
 

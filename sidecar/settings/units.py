@@ -12,7 +12,9 @@ from datetime import datetime
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 _BYTES |= {"k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}
-_NUMBER_AND_UNIT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
+_NUMBER_AND_UNIT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([a-zA-Z]*)")
+_WHOLE = re.compile(r"[0-9]{1,15}")
+_LONGEST_WAIT = 86_400.0
 _HIGHEST_PORT = 65535
 
 
@@ -32,6 +34,14 @@ def duration(text: str) -> float:
     return float(number) * _SECONDS[unit]
 
 
+def wait(text: str) -> float:
+    """Return the seconds of something that is waited for: at most a day, since the system's own time-outs end at some weeks."""
+    seconds = duration(text)
+    if seconds > _LONGEST_WAIT:
+        raise ValueError(f"{text!r} is too long: write 1d or less")
+    return seconds
+
+
 def size(text: str) -> int:
     """Return bytes."""
     number, unit = _split(text)
@@ -42,7 +52,7 @@ def size(text: str) -> int:
 
 def count(text: str) -> int:
     """Return a whole number."""
-    if not re.fullmatch(r"[+-]?\d+", text.strip()):
+    if not _WHOLE.fullmatch(text.strip().removeprefix("+").removeprefix("-")):
         raise ValueError(f"{text!r} is not a whole number, like 1000")
     return int(text)
 
@@ -60,7 +70,7 @@ def ratio(text: str) -> float:
 
 def moment(text: str) -> int:
     """Return Unix milliseconds, of digits that are that already or of a time in ISO 8601 with its zone."""
-    if text.isdigit():
+    if _WHOLE.fullmatch(text):
         return int(text)
     try:
         parsed = datetime.fromisoformat(text)
@@ -75,17 +85,19 @@ def address(text: str) -> Address:
     """Return host and port of ``host:port`` or ``[::]:port``."""
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdigit() or int(port) > _HIGHEST_PORT:
+    if not host or not _WHOLE.fullmatch(port) or int(port) > _HIGHEST_PORT:
         raise ValueError(f"{text!r} is not an address: write host:port, like 0.0.0.0:9877 or [::]:9877")
     return Address(host, int(port))
 
 
 def as_size(number: int) -> str:
-    """Return bytes as people write them: the largest unit that is exact, else MiB with a digit after the point."""
+    """Return bytes as people write them: the largest unit that is exact, else MiB or KiB with a digit after the point."""
     for unit in ("GiB", "MiB", "KiB"):
         if number and number % _BYTES[unit.lower()] == 0:
             return f"{number // _BYTES[unit.lower()]}{unit}"
-    return f"{number / 1024**2:.1f}MiB" if number > 1024**2 else str(number)
+    if abs(number) > _BYTES["mib"]:
+        return f"{number / _BYTES['mib']:.1f}MiB"
+    return f"{number / _BYTES['kib']:.1f}KiB" if abs(number) > _BYTES["kib"] else str(number)
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -66,7 +67,8 @@ class FileWriter:
 
     def close(self) -> None:
         """Close the file and give the lock back."""
-        self._close_file()
+        with suppress(OSError):  # what was answered for is on the disk already
+            self._close_file()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -101,12 +103,13 @@ class FileWriter:
                 os.ftruncate(self._file, self._length)
             except OSError as error:
                 _log.warning("writer.file.not_cut", path=str(self._path), error=error.strerror)
-        self._close_file()
+        with suppress(OSError):  # the failure before it is the one to report
+            self._close_file()
 
     def _close_file(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
 
     def _why(self, error: OSError) -> str:
         if isinstance(error, BlockingIOError):

@@ -18,7 +18,7 @@ from sidecar.core.errors import WriterUnavailable
 from sidecar.core.records import Batch, batch_id
 from sidecar.core.results import Poison, Result, Retriable, Systemic
 from sidecar.writers import http_target, ndjson, values
-from sidecar.writers.http_answers import result_of
+from sidecar.writers.http_answers import longest, result_of
 from sidecar.writers.http_connection import Connection
 from sidecar.writers.options import Option, Options, Value
 from sidecar.writers.protocol import WriterKind
@@ -60,11 +60,11 @@ class HttpWriter:
         if isinstance(body, Poison):
             return body
         try:
-            answer = self._connection.post(body, {**self._headers, **_about(batch, attempt)}, deadline)
+            answer = self._connection.post(body, {**self._headers, **_about(batch, attempt)}, deadline, longest(batch))
         except WriterUnavailable as error:
             return Systemic(str(error))
-        except TimeoutError:
-            return Retriable("no whole answer in time")
+        except TimeoutError as error:
+            return Retriable(str(error))
         except OSError as error:
             return Retriable(f"the connection was lost ({type(error).__name__})")
         except http.client.HTTPException as error:

@@ -4,7 +4,7 @@
 answer                               result
 ==================================== ==========================================================================
 2xx                                  Delivered, or Partial where a JSON body lists ``failures``
-2xx, body longer than 64 KiB         Retriable: what it says cannot be known
+2xx, body above :func:`longest`      Retriable: what it says cannot be known
 2xx, failures that cannot be read    Retriable: a breach of the contract never counts as delivered
 408 425 429, 5xx                     Retriable, after ``Retry-After`` (an hour at most)
 400 409 422                          Poison
@@ -20,13 +20,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Literal
 
 import msgspec
 
 from sidecar.core.records import Batch, TopicPartition
 from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
-from sidecar.writers.http_connection import MAX_ANSWER, Answer
+from sidecar.writers.http_connection import Answer
 
 TRY_AGAIN = frozenset({408, 425, 429})
 POISONED = frozenset({400, 409, 422})
@@ -34,6 +33,10 @@ TOO_LARGE = 413
 
 LONGEST_WAIT = 3600.0
 """What a ``Retry-After`` may ask for at most, in seconds."""
+
+ANSWER_BYTES = 64 * 1024
+FAILURE_BYTES = 256
+"""What an answer may hold, in bytes: so much, and so much again for each record, so that each can be refused by name."""
 
 LONGEST_ERROR = 200
 """How much of an application's error text for a record is kept, in characters."""
@@ -45,12 +48,17 @@ class _Failure(msgspec.Struct):
     topic: str
     partition: int
     offset: int
-    action: Literal["retry", "reject"]
+    action: str
     error: str = ""
 
 
 class _Breach(Exception):  # noqa: N818 -- it is the contract that was breached
     """The body of a success is not what the contract says."""
+
+
+def longest(batch: Batch) -> int:
+    """Return how many bytes of an answer to ``batch`` are read."""
+    return ANSWER_BYTES + FAILURE_BYTES * batch.records
 
 
 def result_of(answer: Answer, batch: Batch, wall: float) -> Result:
@@ -77,7 +85,7 @@ def _said(status: int) -> str:
 
 def _of_success(answer: Answer, batch: Batch, wall: float) -> Result:
     if answer.body is None:
-        return Retriable(f"the answer is longer than {MAX_ANSWER} bytes")
+        return Retriable(f"the answer is longer than {longest(batch)} bytes")
     try:
         failures = _failures(answer.content_type, answer.body, batch)
     except _Breach as breach:
@@ -89,9 +97,7 @@ def _of_success(answer: Answer, batch: Batch, wall: float) -> Result:
 
 def _failures(content_type: str, body: bytes, batch: Batch) -> tuple[RecordFailure, ...]:
     """Read the list of failures; raises _Breach where the body has one, or ought to be JSON, and cannot be read."""
-    is_json = content_type == "application/json" or content_type.endswith("+json")
-    # Without the right type it is still read where it may speak of failures: those must not be lost over a header.
-    if not body.strip() or not (is_json or b'"failures"' in body):
+    if not body.strip() or not _ought_to_be_json(content_type, body):
         return ()
     try:
         document = msgspec.json.decode(body)
@@ -103,6 +109,12 @@ def _failures(content_type: str, body: bytes, batch: Batch) -> tuple[RecordFailu
         raise _Breach("its body is not valid JSON") from error
     _check_places(entries, batch)
     return tuple(map(_record_failure, entries))
+
+
+def _ought_to_be_json(content_type: str, body: bytes) -> bool:
+    """Tell whether ``body`` may speak of failures: those must not be lost over a missing header, or a cut end."""
+    is_json = content_type == "application/json" or content_type.endswith("+json")
+    return is_json or body.lstrip().startswith(b"{") or b'"failures"' in body
 
 
 def _check_places(entries: Sequence[_Failure], batch: Batch) -> None:
@@ -120,8 +132,12 @@ def _check_places(entries: Sequence[_Failure], batch: Batch) -> None:
 
 
 def _record_failure(entry: _Failure) -> RecordFailure:
+    try:
+        action = FailureAction(entry.action)
+    except ValueError:  # what it says quotes the answer
+        raise _Breach("in `failures`: an `action` is neither `retry` nor `reject`") from None
     error = "".join(filter(str.isprintable, entry.error[:LONGEST_ERROR]))
-    return RecordFailure(TopicPartition(entry.topic, entry.partition), entry.offset, FailureAction(entry.action), error)
+    return RecordFailure(TopicPartition(entry.topic, entry.partition), entry.offset, action, error)
 
 
 def _wait(retry_after: str | None, wall: float) -> float | None:
@@ -133,7 +149,7 @@ def _wait(retry_after: str | None, wall: float) -> float | None:
         return LONGEST_WAIT if len(text) > len(str(int(LONGEST_WAIT))) else min(float(text), LONGEST_WAIT)
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     at = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     return min(max(at - wall, 0.0), LONGEST_WAIT)

@@ -8,10 +8,13 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from sidecar.core.errors import ConfigurationError
 
-_PORTS = {"http": 80, "https": 443, "http+unix": 0}
+_PORTS = {"http": 80, "https": 443}
 
 _LONGEST_LABEL = 63
 """Characters between two dots of a name, at most: the resolver's own rule."""
+
+_LONGEST_SOCKET_PATH = 107
+"""Bytes of the path of a unix socket, at most: the kernel's own rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +37,44 @@ class Target:
 def parse(url: str) -> Target:
     """Return the parts of ``url``; raises ConfigurationError, without quoting it: it may hold a secret."""
     parts = urlsplit(url)
-    try:
-        port = parts.port or _PORTS[parts.scheme]
-    except ValueError:
-        raise _unusable("its port is not a number from 1 to 65535") from None
     if not parts.hostname:
         raise _unusable("it names no host; write http://host:port/path, or http+unix://%2Frun%2Fapp.sock/path")
     if any(character <= " " or character > "~" for character in url):
         raise _unusable("it holds a space, or a character outside ASCII; percent-encode those")
+    if "#" in url:
+        raise _unusable("it holds a #, which ends an address; percent-encode it as %23")
     host = parts.netloc.rpartition("@")[2]
-    if parts.scheme != "http+unix" and not all(
-        0 < len(label) <= _LONGEST_LABEL for label in parts.hostname.rstrip(".").split(".")
-    ):
-        raise _unusable("a part of its host's name is empty or longer than 63 characters")
     name = f"{parts.scheme}://{host}{parts.path}"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if parts.scheme == "http+unix":
-        return Target(name, "localhost", port, path, socket_path=unquote(host), authorization=_basic(parts))
-    return Target(name, parts.hostname, port, path, tls=parts.scheme == "https", authorization=_basic(parts))
+        return Target(name, "localhost", 80, path, socket_path=_socket_path(host), authorization=_basic(parts))
+    return Target(name, _host(parts), _port(parts), path, tls=parts.scheme == "https", authorization=_basic(parts))
+
+
+def _host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    if not all(0 < len(label) <= _LONGEST_LABEL for label in host.rstrip(".").split(".")):
+        raise _unusable("a part of its host's name is empty or longer than 63 characters")
+    return host
+
+
+def _port(parts: SplitResult) -> int:
+    try:
+        port = _PORTS[parts.scheme] if parts.port is None else parts.port
+    except ValueError:  # what it says quotes the port, which can be the end of a password
+        port = 0
+    if port == 0:
+        raise _unusable("its port is not a number from 1 to 65535")
+    return port
+
+
+def _socket_path(host: str) -> str:
+    path = unquote(host)
+    if not path.startswith("/") or "\0" in path:
+        raise _unusable("its socket is named by its absolute path, slashes as %2F; write http+unix://%2Frun%2Fapp.sock/path")
+    if len(path.encode()) > _LONGEST_SOCKET_PATH:
+        raise _unusable(f"the path of its socket is longer than {_LONGEST_SOCKET_PATH} bytes, which the system does not allow")
+    return path
 
 
 def _basic(parts: SplitResult) -> str | None:

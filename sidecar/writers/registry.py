@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from urllib.parse import urlsplit
 
 from sidecar.core.errors import ConfigurationError
 from sidecar.writers import discard, file, http, stdout
@@ -51,6 +52,7 @@ def kind(url: str, options: Mapping[str, Value]) -> WriterKind:
     Raises ConfigurationError for a URL or an option that cannot work.
     """
     entry = _entry(url)
+    _check_form(url)
     for name, value in options.items():
         _check(name, value, entry.options)
     return entry.kind(url, {name: option.default for name, option in entry.options.items()} | dict(options))
@@ -65,6 +67,15 @@ def _entry(url: str) -> _Entry:
     if scheme in _LATER:
         raise ConfigurationError(f"SIDECAR_WRITER__URL: {scheme} is not supported by this version; {supported}")
     raise ConfigurationError(f"SIDECAR_WRITER__URL: it names no known writer{_meant(scheme, SCHEMES)}; {supported}")
+
+
+def _check_form(url: str) -> None:
+    try:
+        urlsplit(url)
+    except ValueError:  # what it says can quote the URL
+        raise ConfigurationError(
+            "SIDECAR_WRITER__URL: the brackets of its host are wrong; write http://[::1]:8080/path"
+        ) from None
 
 
 def _check(name: str, value: Value, options: Options) -> None:

@@ -10,7 +10,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from sidecar.core.records import Batch
 from sidecar.core.results import Delivered, Result, Retriable, Systemic
@@ -34,12 +34,15 @@ class StdoutWriter:
     def write(self, batch: Batch, attempt: int, deadline: float) -> Result:  # noqa: ARG002 -- the Protocol's
         """Write the lines of ``batch``."""
         lines = self._rest_of_line + ndjson.encode(batch)
+        written = 0
         try:
-            written = _write(self._output, lines, deadline)
+            for written in _writing(self._output, lines, deadline):  # noqa: B007 -- the last one counts, an error or not
+                pass
         except OSError as error:
             return Systemic(f"standard output: {error.strerror}")
-        if written:
-            self._rest_of_line = _rest_of_line(lines, written)
+        finally:
+            if written:
+                self._rest_of_line = _rest_of_line(lines, written)
         return Delivered() if written == len(lines) else Retriable("standard output: nobody reads it")
 
     def close(self) -> None:
@@ -51,13 +54,13 @@ def kind(_url: str, _options: Mapping[str, Value]) -> WriterKind:
     return WriterKind("stdout:", lambda: StdoutWriter(sys.stdout.fileno()), max_in_flight=1, needs_headers=True)
 
 
-def _write(output: int, data: bytes, deadline: float) -> int:
-    """Write ``data``, until ``deadline`` at most; return how many bytes were written."""
+def _writing(output: int, data: bytes, deadline: float) -> Iterator[int]:
+    """Write ``data``, until ``deadline`` at most; yield how many bytes were written so far, after each piece."""
     rest = memoryview(data)
     while rest and select.select([], [output], [], max(0.0, deadline - time.monotonic()))[1]:
         # Not more than a pipe takes at once when it says that it is writable: else the call would wait past the deadline.
         rest = rest[os.write(output, rest[: select.PIPE_BUF]) :]
-    return len(data) - len(rest)
+        yield len(data) - len(rest)
 
 
 def _rest_of_line(lines: bytes, written: int) -> bytes:

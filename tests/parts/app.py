@@ -50,6 +50,11 @@ class Application:
             return tuple(self._book.requests)
 
     @property
+    def connections(self) -> int:
+        """How many connections are open; each ends when its client is gone and its last request is treated."""
+        return 0 if self._server is None else self._server.connections
+
+    @property
     def taken(self) -> Mapping[Place, Sequence[Taken]]:
         """The records taken so far by partition, in the order in which they were taken, duplicates included."""
         with self._book.lock:

@@ -59,8 +59,9 @@ class SidecarProcess:
         found: list[Any] = []
 
         def look() -> bool:
-            found[:] = [self.get("/status")[1]]
-            return holds(found[0])
+            code, document = self.get("/status")
+            found[:] = [document]
+            return code == 200 and holds(document)  # before the first report it is 503
 
         self._wait(look, what, within)
         return found[0]
@@ -77,6 +78,12 @@ class SidecarProcess:
         if not found:
             raise KeyError(name)
         return sum(found)
+
+    def events(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Return the lines of its log that tell of ``name`` (None: all). With ``SIDECAR_LOG__FORMAT=json`` every line is an object."""
+        lines = self.child.log.read_bytes().splitlines(keepends=True)
+        told = [msgspec.json.decode(line) for line in lines if line.endswith(b"\n")]  # the last may be half written
+        return [line for line in told if name is None or line["event"] == name]
 
     def sigterm(self) -> None:
         """Ask it to drain and end."""

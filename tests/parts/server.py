@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -30,6 +31,12 @@ class Server(ThreadingHTTPServer):
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name=f"application-{port}", daemon=True)
         self._thread.start()
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open; one with a request until that is answered, even when its client left."""
+        with self._lock:
+            return len(self._open)
+
     def close(self) -> None:
         """Refuse connections from now on, and cut those that are open."""
         self.closing.set()
@@ -56,7 +63,7 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Report what went wrong, except that a client left or :meth:`close` cut it off."""
-        if not self.closing.is_set():
+        if not self.closing.is_set() and not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
@@ -69,7 +76,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Hand the request to the judge, and answer as it says."""
         server = cast("Server", self.server)
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionResetError("the client left in the middle of its request")
         reply = server.judge({name.lower(): value for name, value in self.headers.items()}, body)
         if reply.hang_up or server.closing.is_set():
             self.close_connection = True

@@ -1,0 +1,143 @@
+"""Where partitions start, and what happens when their offset is not in the log, on the mock cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import cast
+
+import pytest
+from confluent_kafka import Consumer, KafkaError
+
+from sidecar.core.records import TopicPartition
+from sidecar.kafka.log_offsets import LogOffsets
+from sidecar.kafka.resets import OnOutOfRange, Resets
+from sidecar.kafka.starts import OutOfRange, Start, Starts
+from tests.unit.kafka.listening import Notes
+from tests.unit.kafka.members import GROUP, P0, P1, TOPIC, Member
+from tests.unit.kafka.mock_cluster import MockCluster, Request
+
+
+@pytest.fixture
+def cluster() -> Iterator[MockCluster]:
+    with MockCluster() as running:
+        running.create_topic(TOPIC, 2)
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [("earliest", {P0: 0, P1: 0}), ("latest", {P0: 3, P1: 0}), (9_000, {P0: 3, P1: 0})],
+    ids=["earliest", "latest", "a time after the last record"],
+)
+def test_without_a_committed_offset_the_setting_decides(cluster: MockCluster, start: Start, expected: dict[object, int]) -> None:
+    for n, stamp in enumerate((1_000, 2_000, 3_000)):
+        cluster.produce(P0, b"%d" % n, timestamp=stamp)
+    with Member(cluster, start=start) as member:
+        member.poll_until(lambda: member.owns(P0, P1))
+
+    assert member.notes.starts == expected
+
+
+@pytest.mark.parametrize("start", ["earliest", "latest", 1_000])
+def test_a_committed_offset_wins(cluster: MockCluster, start: Start) -> None:
+    cluster.produce(P0, b"a", b"b", b"c")
+    cluster.commit(GROUP, {P0: 2})
+    with Member(cluster, start=start) as member:
+        (chunk,) = member.poll_records(1)
+
+    assert member.notes.starts[P0] == 2
+    assert chunk.values == [b"c"]
+
+
+def test_a_start_that_is_not_found_out_in_time_is_left_to_the_client_and_the_setting_still_decides(cluster: MockCluster) -> None:
+    cluster.produce(P0, b"a", b"b")
+    cluster.fail_next(Request.OFFSET_FETCH, KafkaError.GROUP_AUTHORIZATION_FAILED)
+    with Member(cluster) as member:
+        chunks = member.poll_records(2)
+
+    assert member.notes.starts[P0] is None
+    assert [value for chunk in chunks for value in chunk.values] == [b"a", b"b"]
+    assert (P0, 0) in member.notes.moves
+    assert member.out_of_range == []
+
+
+@pytest.mark.parametrize(("policy", "goes_on_at"), [("earliest", 0), ("latest", 2)])
+def test_an_offset_out_of_range_is_told_with_the_bounds_and_the_policy_moves_on(
+    cluster: MockCluster, policy: OnOutOfRange, goes_on_at: int
+) -> None:
+    cluster.produce(P0, b"a", b"b")
+    cluster.commit(GROUP, {P0: 1000})
+    with Member(cluster, policy=policy) as member:
+        member.poll_until(lambda: member.notes.moves)
+        cluster.produce(P0, b"c")
+        chunks = member.poll_records(3 - goes_on_at)
+
+    assert member.out_of_range == [(OutOfRange(P0, 1000, 0, 2), policy)]
+    assert member.notes.moves == [(P0, goes_on_at)]
+    assert [value for chunk in chunks for value in chunk.values] == [b"a", b"b", b"c"][goes_on_at:]
+
+
+def test_an_offset_out_of_range_stops_the_partition_alone(cluster: MockCluster) -> None:
+    cluster.produce(P0, b"a")
+    cluster.commit(GROUP, {P0: 1000})
+    with Member(cluster) as member:
+        member.poll_until(lambda: member.notes.stops)
+        cluster.produce(P1, b"flows")
+        (chunk,) = member.poll_records(1)
+
+    assert chunk.tp == P1
+    assert member.notes.moves == []
+    assert list(member.notes.stops) == [P0]
+    assert "offset 1000 is not in the log, which has 0 to 1" in member.notes.stops[P0]
+    assert "SIDECAR_ON_OFFSET_OUT_OF_RANGE" in member.notes.stops[P0]
+    assert [policy for _, policy in member.out_of_range] == ["stop"]
+
+
+class Times:
+    """Log offsets that answer only to a time."""
+
+    def at(self, tps: Iterable[TopicPartition], unix_ms: int, _timeout: float) -> dict[TopicPartition, int]:
+        return dict.fromkeys(tps, unix_ms // 100)
+
+
+def test_a_time_is_asked_for_as_a_time() -> None:
+    assert Starts(2_000, cast("LogOffsets", Times())).fresh([P0, P1]) == {P0: 20, P1: 20}
+
+
+class Silent:
+    """Brokers that do not answer, and a client that must not be told to fetch anything."""
+
+    def committed(self, _consumer: object, _tps: object) -> None:
+        return None
+
+    def bounds(self, _tp: object) -> None:
+        return None
+
+
+def silent_resets() -> Resets:
+    return Resets("earliest", cast("Starts", Silent()), lambda *_: None)
+
+
+CLIENT = cast("Consumer", object())
+
+
+def test_an_error_of_a_partition_that_left_meanwhile_is_nobodys() -> None:
+    resets = silent_resets()
+    resets.begin(CLIENT, P0, 0.0, Notes())
+
+    assert resets.waiting == {}
+
+
+def test_a_reset_without_an_answer_is_tried_again_later_until_the_partition_leaves() -> None:
+    resets, notes = silent_resets(), Notes()
+    notes.epochs[P0] = 1
+    resets.begin(CLIENT, P0, 5.0, notes)
+    first = dict(resets.waiting)
+    resets.retry(CLIENT, 5.5, notes)
+    not_due = dict(resets.waiting)
+    resets.retry(CLIENT, 6.0, notes)
+    again = dict(resets.waiting)
+    resets.forget([P0])
+
+    assert (first, not_due, again) == ({P0: 6.0}, {P0: 6.0}, {P0: 7.0})
+    assert (resets.waiting, notes.moves, notes.stops) == ({}, [], {})

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from sidecar.runtime.loop import ExitStatus
+from sidecar.runtime.watchdog import DRAIN_GRACE, Bounds, verdict
+
+BOUNDS = Bounds(drain_timeout=25.0, stall=120.0)
+END = 1000.0 + BOUNDS.drain_timeout + DRAIN_GRACE
+
+
+@pytest.mark.parametrize(
+    ("now", "beat", "requested_at", "expected"),
+    [
+        (1000.0, 1000.0, None, None),
+        (1120.0, 1000.0, None, None),
+        (1120.1, 1000.0, None, ExitStatus.FAILED),
+        (END, END, 1000.0, None),
+        (END + 0.1, END, 1000.0, ExitStatus.DRAIN_EXPIRED),
+        (END + 0.1, 0.0, 1000.0, ExitStatus.DRAIN_EXPIRED),
+        (1001.0, 0.0, 1000.0, ExitStatus.FAILED),
+        (1e9, 1e9, None, None),
+    ],
+    ids=[
+        "fine",
+        "at the stall limit",
+        "stalled",
+        "drain at its end",
+        "drain expired",
+        "both: the drain's",
+        "stalled in a drain",
+        "for ever",
+    ],
+)
+def test_the_verdict(now: float, beat: float, requested_at: float | None, expected: ExitStatus | None) -> None:
+    assert verdict(now, beat, requested_at, BOUNDS) is expected
+
+
+STALLED = """
+import threading
+from sidecar.runtime.watchdog import Bounds, Watchdog
+class Stop:
+    requested_at = {requested_at}
+def hang_in_the_loop():
+    threading.Event().wait()
+Watchdog(lambda: {beat}, Stop(), Bounds(5.0, 10.0), lambda: 100.0).start()
+hang_in_the_loop()
+"""
+
+
+@pytest.mark.parametrize(("beat", "requested_at", "status"), [(0.0, None, 1), (100.0, 90.0, 3)], ids=["stall", "drain"])
+def test_past_a_deadline_the_process_ends_and_shows_what_hangs(beat: float, requested_at: float | None, status: int) -> None:
+    code = STALLED.format(beat=beat, requested_at=requested_at)
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+
+    assert ended.returncode == status
+    assert "hang_in_the_loop" in ended.stderr
