@@ -71,7 +71,7 @@ class AsyncBackpressureController(Generic[T]):
         """Take nothing more, release what was not flushed yet, and cancel the call of ``flush`` that runs."""
         self._pump.stop()
         if self._running is not None:
-            pass
+            self._running.cancel()
 
     @property
     def waiting(self) -> int:

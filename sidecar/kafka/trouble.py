@@ -13,8 +13,8 @@ from confluent_kafka import KafkaError
 
 from sidecar.kafka.errors import describe
 
-QUIET = 10.0
-"""Seconds without an error of the connection after which it is taken to be over."""
+QUIET = 35.0
+"""Seconds without an error of the connection after which it is taken to be over. The client tells of one that repeats every 30 s only."""
 
 
 class Trouble:

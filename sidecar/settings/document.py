@@ -21,7 +21,7 @@ HEAD = """\
 <!-- made by `python -m sidecar.settings.document`; a test fails when it is stale -->
 
 The environment is the only configuration. Names begin with `SIDECAR_`; `__` stands between a section and a name. Durations are written
-`500ms`, `30s`, `5m`, `1h`; sizes `512KiB`, `64MiB`, `1GiB` (or `MB`, in thousands).
+`500ms`, `30s`, `5m`, `1h` (those of waits are at most `1d`); sizes `512KiB`, `64MiB`, `1GiB` (or `MB`, in thousands).
 
 Any value can come from a file: `<NAME>_FILE` names one, or `SIDECAR_SECRETS_DIR` a folder whose files are named like settings. A value that
 is set twice, a name that is no setting, and a setting that this version does not support are refused, all of them at once, with exit status 2.

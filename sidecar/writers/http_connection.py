@@ -120,5 +120,7 @@ def _read(response: http.client.HTTPResponse, longest: int) -> Answer:
             body = None
         elif response.length:
             raise http.client.IncompleteRead(body, response.length)
+    elif response.length == 0:
+        response.read()  # of nothing: it ends the answer, and the connection can be kept
     content_type = response.headers.get_content_type() if "Content-Type" in response.headers else ""
     return Answer(response.status, content_type, response.getheader("Retry-After"), body)

@@ -69,10 +69,10 @@ def test_every_import_of_the_package_keeps_to_the_table() -> None:
             ),
         ),
         (
-            "sidecar/controller.py",
+            "sidecar/controller/pump.py",
             "from structlog import get_logger",
             (
-                "sidecar/controller.py:2: sidecar.controller imports structlog.get_logger: "
+                "sidecar/controller/pump.py:2: sidecar.controller.pump imports structlog.get_logger: "
                 "sidecar.controller runs on the standard library alone"
             ),
         ),

@@ -1,0 +1,39 @@
+"""What the tests of the writers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.contract.downstreams import EVERY, KEEPING, Downstream, OverTcp, OverUnix
+
+Place = TypeVar("Place", bound=Downstream)
+
+
+def _opened(kind: Callable[[Path], Place], folder: Path) -> Iterator[Place]:
+    place = kind(folder)
+    try:
+        yield place
+    finally:
+        place.close()
+
+
+@pytest.fixture(params=EVERY)
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Downstream]:
+    """Each kind of downstream."""
+    yield from _opened(request.param, tmp_path)
+
+
+@pytest.fixture(params=KEEPING)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Downstream]:
+    """Each kind of downstream that can say what it took."""
+    yield from _opened(request.param, tmp_path)
+
+
+@pytest.fixture(params=[OverTcp, OverUnix])
+def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OverTcp]:
+    """Each kind of application: over TCP and over a unix socket."""
+    yield from _opened(request.param, tmp_path)

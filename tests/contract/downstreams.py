@@ -1,0 +1,195 @@
+"""Where the writers under test write to: real servers, files and pipes, each with a way to be down and come back."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import resource
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from sidecar.writers import registry
+from sidecar.writers.protocol import Writer
+from sidecar.writers.stdout import StdoutWriter
+from tests.contract.listener import Listener, relay_to
+from tests.parts.app import Application
+
+Lines = Mapping[int, Sequence[Mapping[str, Any]]]
+"""Decoded lines by partition, in the order in which they were taken, repeats included."""
+
+
+class Downstream(Protocol):
+    """A place to write to."""
+
+    def writer(self) -> Writer:
+        """Return a new writer to it."""
+
+    def go_down(self) -> None:
+        """Take nothing from now on."""
+
+    def come_back(self) -> None:
+        """Take records again."""
+
+    def lines(self) -> Lines:
+        """Return what was taken; nothing can be written any more."""
+
+    def close(self) -> None:
+        """Give everything back."""
+
+
+class OverTcp:
+    """An application on a TCP port."""
+
+    def __init__(self, _folder: Path) -> None:
+        self.application = Application()
+
+    @property
+    def url(self) -> str:
+        return self.application.url
+
+    def writer(self) -> Writer:
+        return registry.kind(self.url, {}).create()
+
+    def go_down(self) -> None:
+        self.application.go_down()
+
+    def come_back(self) -> None:
+        self.application.come_back()
+
+    def lines(self) -> Lines:
+        return {partition: [record.line for record in records] for (_, partition), records in self.application.taken.items()}
+
+    def close(self) -> None:
+        self.application.go_down()
+
+
+class OverUnix(OverTcp):
+    """An application behind a unix socket."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._path = folder / "app.sock"
+        self._door: Listener | None = self._open_door()
+
+    @property
+    def url(self) -> str:
+        return f"http+unix://{str(self._path).replace('/', '%2F')}/records"
+
+    def go_down(self) -> None:
+        if self._door is not None:
+            self._door.close()
+            self._door = None
+        super().go_down()
+
+    def come_back(self) -> None:
+        super().come_back()
+        self._door = self._open_door()
+
+    def close(self) -> None:
+        self.go_down()
+
+    def _open_door(self) -> Listener:
+        return Listener(self._path, relay_to(self.application.port))
+
+
+class InFile:
+    """A file that is rotated often, on a disk that can be full: the system's limit on the size of files stands for that."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "out.ndjson"
+        self._limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def writer(self) -> Writer:
+        return registry.kind(f"file://{self._path}", {"rotate_size": 5000}).create()
+
+    def go_down(self) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, self._limit[1]))
+
+    def come_back(self) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, self._limit)
+
+    def lines(self) -> Lines:
+        files = [*sorted(self._path.parent.glob("out.ndjson.0*")), self._path]
+        return _by_partition(b"".join(file.read_bytes() for file in files))
+
+    def close(self) -> None:
+        self.come_back()
+
+
+class OnStdout:
+    """A small pipe, and a reader of it that can pause."""
+
+    def __init__(self, _folder: Path) -> None:
+        self._reading, writing = os.pipe()
+        self._end = os.fdopen(writing, "wb")
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+        self._read: list[bytes] = []
+        self._awake = threading.Event()
+        self._awake.set()
+        self._reader = threading.Thread(target=self._read_all, daemon=True)
+        self._reader.start()
+
+    def writer(self) -> Writer:
+        return StdoutWriter(self._end.fileno())
+
+    def go_down(self) -> None:
+        self._awake.clear()
+
+    def come_back(self) -> None:
+        self._awake.set()
+
+    def lines(self) -> Lines:
+        self._end.close()
+        self._reader.join()
+        return _by_partition(b"".join(self._read))
+
+    def close(self) -> None:
+        self._awake.set()
+        self._end.close()
+        self._reader.join()
+        os.close(self._reading)
+
+    def _read_all(self) -> None:
+        while self._awake.wait() and (piece := os.read(self._reading, 65536)):
+            self._read.append(piece)
+
+
+class Nowhere:
+    """Nothing is kept, and nothing is ever down."""
+
+    def __init__(self, _folder: Path) -> None:
+        pass
+
+    def writer(self) -> Writer:
+        return registry.kind("discard:", {}).create()
+
+    def go_down(self) -> None:
+        pass
+
+    def come_back(self) -> None:
+        pass
+
+    def lines(self) -> Lines:
+        raise NotImplementedError("nobody can have them back")
+
+    def close(self) -> None:
+        pass
+
+
+KEEPING: Sequence[Callable[[Path], Downstream]] = (OverTcp, OverUnix, InFile, OnStdout)
+"""Those that can say what they took."""
+
+EVERY: Sequence[Callable[[Path], Downstream]] = (*KEEPING, Nowhere)
+
+
+def _by_partition(content: bytes) -> Lines:
+    *whole, rest = content.split(b"\n")
+    assert rest == b""
+    lines: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    for line in map(json.loads, whole):
+        lines[line["partition"]].append(line)
+    return lines

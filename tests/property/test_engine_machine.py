@@ -1,0 +1,281 @@
+"""The engine under random interleavings of every event, with every invariant checked after each (:mod:`tests.simulation.audit`).
+
+The machine plays client, broker and writer at once and knows nothing of the engine's parts. Unlike in the simulation, nothing here
+need make sense: results come in any order and of any kind, time jumps, partitions come and go at any moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from sidecar.core.actions import Commit, Finish, Pause, Resume, StartFlush
+from sidecar.core.config import EngineConfig, FlushLimits, OnPoison, Policy, Strategy
+from sidecar.core.engine import Engine
+from sidecar.core.events import (
+    Advanced,
+    Assigned,
+    CommitFinished,
+    DrainRequested,
+    Event,
+    FlushFinished,
+    Lost,
+    PartitionFailed,
+    Polled,
+    RevokeBegun,
+    Revoked,
+    Tick,
+)
+from sidecar.core.records import Batch, TopicPartition
+from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
+from tests.simulation.audit import Audit
+from tests.simulation.broker import SAMPLE_RATE, Log
+
+ORDERS = [TopicPartition("orders", number) for number in range(2)]
+CLICKS = [TopicPartition("clicks", number) for number in range(2)]
+TPS = st.sampled_from(ORDERS + CLICKS)
+SOME = st.lists(TPS, min_size=1, unique=True)
+RARELY = st.integers(0, 7).map(lambda number: (number + 4) % 8)
+"""0 now and then, for what ends so much that little happens after it; Hypothesis likes its first and last values."""
+SIZES = st.lists(st.sampled_from([0, 100, 100, 1_000, 8_000]), min_size=1, max_size=30)
+
+WHOLE: list[Callable[[], Result]] = [
+    Delivered,
+    lambda: Retriable("503"),
+    lambda: Retriable("429", 1.0),
+    lambda: Poison("422"),
+    lambda: TooLarge("413"),
+    lambda: Systemic("refused"),
+]
+
+
+@st.composite
+def partials(draw: st.DrawFn, batch: Batch) -> Partial:
+    places = [(each.tp, offset) for each in batch.chunks for offset in each.offsets]
+    failed = draw(st.lists(st.sampled_from(places), min_size=1, max_size=4, unique=True))
+    actions = [draw(st.sampled_from(FailureAction)) for _ in failed]
+    failures = tuple(RecordFailure(*place, action, "no") for place, action in zip(failed, actions, strict=True))
+    return Partial(failures, draw(st.sampled_from([None, 0.5])))
+
+
+class EngineMachine(RuleBasedStateMachine):
+    @initialize(
+        strategy=st.sampled_from(Strategy),
+        max_messages=st.integers(1, 60),
+        max_bytes=st.sampled_from([3_000, 20_000]),
+        on_poison=st.sampled_from(OnPoison),
+        pause_after=st.sampled_from([0.0, 1.0]),
+        max_block=st.sampled_from([None, 0.5]),
+        seed=st.integers(0, 99),
+    )
+    def begin(  # noqa: PLR0913 -- each is one dial of the configuration
+        self,
+        *,
+        strategy: Strategy,
+        max_messages: int,
+        max_bytes: int,
+        on_poison: OnPoison,
+        pause_after: float,
+        max_block: float | None,
+        seed: int,
+    ) -> None:
+        policies = {"orders": Policy(), "clicks": Policy(strategy, SAMPLE_RATE, max_block, priority=-1)}
+        self.random = Random(seed)
+        self.engine = Engine(
+            EngineConfig(
+                max_messages=max_messages,
+                max_bytes=max_bytes,
+                policy=policies.__getitem__,
+                flush=FlushLimits(first_batch=8, max_batch=16, max_batch_bytes=5_000, max_in_flight=2),
+                on_poison=on_poison,
+                pause_after=pause_after,
+            ),
+            Random(seed),
+        )
+        self.now = 0.0
+        self.logs = {tp: Log(tp) for tp in ORDERS + CLICKS}
+        self.audit = Audit(self.engine, self.logs, ["orders"] if on_poison is OnPoison.STOP else [])
+        self.positions: dict[TopicPartition, int] = {}
+        self.paused: set[TopicPartition] = set()
+        self.running: dict[int, StartFlush] = {}
+        self.commits: list[Commit] = []
+        self.leaving: set[TopicPartition] = set()
+        self.assign(ORDERS + CLICKS, known=True)
+
+    def tell(self, event: Event) -> None:
+        actions = self.engine.handle(event, self.now)
+        self.audit.check(event, actions, self.now)
+        for action in actions:
+            match action:
+                case StartFlush():
+                    self.running[action.flight] = action
+                case Pause():
+                    assert not self.paused & set(action.partitions), "paused twice"
+                    assert set(action.partitions) <= set(self.positions), "a pause of what is not ours"
+                    self.paused.update(action.partitions)
+                case Resume():
+                    assert set(action.positions) <= self.paused, "a resume of what is not paused"
+                    self.paused.difference_update(action.positions)
+                    self.positions.update({tp: at for tp, at in action.positions.items() if at is not None})
+                case Commit():
+                    self.commits.append(action)
+                case Finish():
+                    self.running.clear()
+
+    def commit_now(self, tps: list[TopicPartition]) -> None:
+        for tp, offer in self.engine.offsets_to_commit(tps).items():
+            self.audit.committed(tp, offer)
+            self.logs[tp].committed = offer.offset
+
+    @rule(known=st.booleans())
+    def assign_what_is_not_ours(self, *, known: bool) -> None:
+        self.assign([tp for tp in self.logs if tp not in self.positions], known=known)
+
+    @rule(tps=SOME, known=st.booleans(), chance=RARELY)
+    def assign_again(self, tps: list[TopicPartition], chance: int, *, known: bool) -> None:
+        """Assign what nobody took away before."""
+        if not chance:
+            self.assign(tps, known=known)
+
+    def assign(self, tps: list[TopicPartition], *, known: bool) -> None:
+        starts = {tp: self.logs[tp].committed for tp in tps}
+        self.paused.difference_update(tps)
+        self.leaving.difference_update(tps)
+        self.positions.update(starts)
+        self.tell(Assigned({tp: start if known or start else None for tp, start in starts.items()}))
+
+    @rule(tps=SOME, sizes=SIZES, gaps=st.booleans())
+    def produce_and_poll(self, tps: list[TopicPartition], sizes: list[int], *, gaps: bool) -> None:
+        for tp in tps:
+            self.logs[tp].append(sizes, self.random, gaps=gaps)
+        self.poll(40, advance=gaps)
+
+    @rule(limit=st.integers(1, 40), advance=st.booleans())
+    def poll(self, limit: int, *, advance: bool) -> None:
+        chunks = []
+        for tp in self.positions.keys() - self.paused:
+            polled = self.logs[tp].fetch(self.positions[tp], limit, self.engine.epoch(tp) or 0, self.now)
+            if polled is not None:
+                self.positions[tp] = polled.end
+                chunks.append(polled)
+        if chunks:
+            self.tell(Polled(sorted(chunks, key=lambda each: each.tp)))
+        if advance:
+            self.advance()
+
+    @rule(tp=TPS, back=st.integers(1, 20))
+    def poll_what_was_polled_before(self, tp: TopicPartition, back: int) -> None:
+        """Deliver from the client's old queue after a seek, or records of a partition that is gone."""
+        polled = self.logs[tp].fetch(max(0, self.positions.get(tp, 0) - back), back, self.engine.epoch(tp) or 0, self.now)
+        if polled is not None and polled.end <= self.positions.get(tp, polled.end):
+            self.tell(Polled([polled]))
+
+    @rule()
+    def advance(self) -> None:
+        self.tell(Advanced(dict(self.positions)))
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), seconds=st.sampled_from([0.001, 0.1, 3.0]))
+    def finish_a_flush(self, data: st.DataObject, seconds: float) -> None:
+        flight = data.draw(st.sampled_from(sorted(self.running)))
+        batch = self.running.pop(flight).batch
+        result = data.draw(st.sampled_from(WHOLE).map(lambda make: make()) | partials(batch))
+        self.tell(FlushFinished(flight, result, seconds))
+
+    def deliver_everything(self) -> None:
+        while self.running:
+            self.tell(FlushFinished(self.running.popitem()[0], Delivered(), 0.01))
+
+    @rule(tps=SOME, chance=RARELY)
+    def begin_revoke(self, tps: list[TopicPartition], chance: int) -> None:
+        if chance:
+            return
+        tps = [tp for tp in tps if tp in self.positions]
+        self.leaving.update(tps)
+        self.tell(RevokeBegun(tps))
+
+    @precondition(lambda self: self.leaving)
+    @rule()
+    def revoke(self) -> None:
+        tps = sorted(self.leaving)
+        self.commit_now(tps)
+        self.forget(tps)
+        self.tell(Revoked(tps))
+
+    @rule(tps=SOME, chance=RARELY)
+    def lose(self, tps: list[TopicPartition], chance: int) -> None:
+        if chance:
+            return
+        self.forget(tps)
+        self.tell(Lost(tps))
+
+    def forget(self, tps: list[TopicPartition]) -> None:
+        self.leaving.difference_update(tps)
+        self.paused.difference_update(tps)
+        for tp in tps:
+            self.positions.pop(tp, None)
+
+    @rule(tp=TPS, chance=RARELY)
+    def fail_a_partition(self, tp: TopicPartition, chance: int) -> None:
+        if not chance:
+            self.tell(PartitionFailed(tp, "offset out of range"))
+
+    @precondition(lambda self: self.commits)
+    @rule(refused=st.booleans())
+    def answer_a_commit(self, *, refused: bool) -> None:
+        offers = self.commits.pop(0).offsets
+        stale = any(self.engine.epoch(tp) != offer.epoch for tp, offer in offers.items())
+        if not (refused or stale):
+            for tp, offer in offers.items():
+                self.logs[tp].committed = max(offer.offset, self.logs[tp].committed)
+        error = "refused" if refused or stale else None
+        epochs = {tp: offer.epoch for tp, offer in offers.items()}
+        self.tell(CommitFinished({tp: offer.offset for tp, offer in offers.items()}, epochs, error))
+
+    @rule(seconds=st.sampled_from([0.01, 0.3, 2.0, 60.0]))
+    def let_time_pass(self, seconds: float) -> None:
+        self.now += seconds
+        self.tell(Tick())
+
+    @rule()
+    def wake_up_when_due(self) -> None:
+        due = self.engine.next_due(self.now)
+        if due is not None:
+            self.now = max(self.now, due)
+            self.tell(Tick())
+
+    @rule(chance=RARELY, seconds=st.sampled_from([0.0, 1.0, 30.0]))
+    def drain(self, chance: int, seconds: float) -> None:
+        if not chance:
+            self.tell(DrainRequested(self.now + seconds))
+
+    @invariant()
+    def what_is_held_is_paused_while_the_client_is_polled(self) -> None:
+        held = {view.tp for view in self.engine.snapshot(self.now).partitions if view.holds}
+        assert held <= set(self.positions)
+        assert held <= self.paused if self.engine.polling else held == set(self.positions)
+
+    def teardown(self) -> None:
+        """Let everything end well: what is here is delivered, released or dropped, and the drain finishes."""
+        if not hasattr(self, "engine"):
+            return
+        self.drain(0, 100.0)
+        for _ in range(200):
+            if self.audit.finished is not None:
+                break
+            self.deliver_everything()
+            if self.audit.finished is None:
+                self.wake_up_when_due()
+        assert self.audit.finished is not None, "the drain never ends"
+        self.advance()
+        self.commit_now(list(self.positions))
+        books = self.engine.snapshot(self.now).books
+        assert (books.buffered, books.in_flight) == (0, 0)
+
+
+TestEngine = EngineMachine.TestCase
+TestEngine.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)

@@ -1,0 +1,162 @@
+"""The invariants, checked from outside after every event: what the engine was told against what it answered.
+
+The audit keeps its own account of each record from the actions alone, and asks the engine only for what it publishes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+from sidecar.core.actions import Action, Commit, CommitOffset, Dropped, Finish, Landed, PartitionStopped, StartFlush
+from sidecar.core.backpressure import State
+from sidecar.core.books import DropReason
+from sidecar.core.engine import Engine
+from sidecar.core.events import Assigned, DrainRequested, Event, FlushFinished, Lost, RevokeBegun, Revoked
+from sidecar.core.records import Chunk, TopicPartition
+from sidecar.core.results import Partial
+from tests.simulation.broker import Log
+
+Key = tuple[TopicPartition, int]
+EpochKey = tuple[TopicPartition, int]
+
+
+class Audit:
+    """Watches one engine."""
+
+    def __init__(self, engine: Engine, logs: Mapping[TopicPartition, Log], lossless: Collection[str]) -> None:
+        """Check ``engine`` against what is in ``logs``; no record of the ``lossless`` topics may be dropped."""
+        self._engine = engine
+        self._logs = logs
+        self._lossless = lossless
+        self.delivered: Counter[Key] = Counter()
+        self.dropped: Counter[Key] = Counter()
+        self._outcomes: set[tuple[TopicPartition, int, int]] = set()
+        self._epochs: dict[TopicPartition, int] = {}
+        self._revoking: set[TopicPartition] = set()
+        self._asked: dict[EpochKey, int] = {}
+        self._running: dict[int, StartFlush] = {}
+        self._landed_to: dict[EpochKey, int] = {}
+        self._asked_again: set[Key] = set()
+        self._safe_to: dict[TopicPartition, int] = {}
+        self._draining = False
+        self.finished: Finish | None = None
+
+    def check(self, event: Event, actions: Sequence[Action], now: float) -> None:
+        """Check every invariant after ``event`` was answered by ``actions``."""
+        self._before(event)
+        for action in actions:
+            self._act(action)
+        self._look(now)
+
+    def committed(self, tp: TopicPartition, offer: CommitOffset) -> None:
+        """Check one commit: I1 (nothing without an outcome is passed), I2 (ours, this epoch, never back)."""
+        assert self._epochs.get(tp) == offer.epoch, f"I2: commit of {tp} in epoch {offer.epoch}, it is {self._epochs.get(tp)}"
+        assert offer.offset >= self._asked.get((tp, offer.epoch), 0), f"I2: commit of {tp} goes back to {offer.offset}"
+        self._asked[tp, offer.epoch] = offer.offset
+        log = self._logs[tp]
+        for offset in log.between(self._safe_to.get(tp, 0), offer.offset):
+            done = self.delivered[tp, offset] or self.dropped[tp, offset]
+            assert done, f"I1: commit of {tp} at {offer.offset} passes {offset}, which has no outcome"
+        self._safe_to[tp] = max(offer.offset, self._safe_to.get(tp, 0))
+
+    def _before(self, event: Event) -> None:
+        match event:
+            case Assigned():
+                for tp in event.starts:
+                    self._epochs[tp] = self._engine.epoch(tp) or 0
+                    self._revoking.discard(tp)
+            case RevokeBegun():
+                self._revoking.update(event.partitions)
+            case Revoked() | Lost():
+                for tp in event.partitions:
+                    self._epochs.pop(tp, None)
+            case DrainRequested():
+                self._draining = True
+            case FlushFinished():
+                self._finished(event)
+            case _:
+                pass
+
+    def _finished(self, event: FlushFinished) -> None:
+        if self._running.pop(event.flight, None) is not None and isinstance(event.result, Partial):
+            self._asked_again.update((failure.tp, failure.offset) for failure in event.result.failures)
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case StartFlush():
+                self._started(action)
+            case Landed():
+                for chunk in action.chunks:
+                    self._landed(chunk)
+            case Dropped():
+                self._dropped(action)
+            case Commit():
+                for tp, offer in action.offsets.items():
+                    assert tp not in self._revoking, f"I2: asynchronous commit of {tp} while it is revoked"
+                    self.committed(tp, offer)
+            case Finish():
+                assert self.finished is None, "the drain finished twice"
+                self.finished = action
+                self._running.clear()
+            case PartitionStopped():
+                assert action.tp in self._epochs
+            case _:
+                pass
+
+    def _started(self, start: StartFlush) -> None:
+        """I6: order within a partition, across retries and epochs."""
+        assert self.finished is None, "a flush after the end of the drain"
+        flying = {chunk.tp for other in self._running.values() for chunk in other.batch.chunks}
+        last: dict[TopicPartition, int] = {}
+        for chunk in start.batch.chunks:
+            assert chunk.tp not in flying, f"I6: two flushes of {chunk.tp} at once"
+            assert chunk.epoch == self._epochs.get(chunk.tp), f"I6: flush of {chunk.tp} from an old epoch"
+            offsets = [offset for offset in chunk.offsets if (chunk.tp, offset) not in self._asked_again]
+            floor = max(last.get(chunk.tp, -1), self._landed_to.get((chunk.tp, chunk.epoch), -1))
+            assert all(a < b for a, b in zip([floor, *offsets], offsets, strict=False)), f"I6: {chunk.tp} out of order"
+            last[chunk.tp] = chunk.offsets[-1]
+        self._running[start.flight] = start
+
+    def _landed(self, chunk: Chunk) -> None:
+        for offset in chunk.offsets:
+            self._outcome(chunk.tp, chunk.epoch, offset)
+            self.delivered[chunk.tp, offset] += 1
+        key = (chunk.tp, chunk.epoch)
+        self._landed_to[key] = max(chunk.offsets[-1], self._landed_to.get(key, -1))
+
+    def _dropped(self, drop: Dropped) -> None:
+        """I9, and the outcome of each record."""
+        assert drop.tp.topic not in self._lossless, f"I9: {drop.reason} for {drop.tp}"
+        epoch = self._epochs[drop.tp]
+        offsets = self._offsets_of(drop, epoch)
+        assert len(offsets) == drop.records, f"I4: {drop} of {list(offsets)}"
+        for offset in offsets:
+            self._outcome(drop.tp, epoch, offset)
+            self.dropped[drop.tp, offset] += 1
+
+    def _offsets_of(self, drop: Dropped, epoch: int) -> Sequence[int]:
+        """Return which records a drop means. Sampling drops first what its hash leaves out of a range, then what of the rest does not fit."""
+        log = self._logs[drop.tp]
+        offsets = log.between(drop.start, drop.end)
+        if len(offsets) == drop.records or drop.reason is not DropReason.SAMPLE:
+            return offsets
+        left_out = [at for at in offsets if not log.is_kept(at) and (drop.tp, epoch, at) not in self._outcomes]
+        return left_out or [at for at in offsets if log.is_kept(at)]
+
+    def _outcome(self, tp: TopicPartition, epoch: int, offset: int) -> None:
+        assert (tp, epoch, offset) not in self._outcomes, f"I4: second outcome of {tp} offset {offset} in epoch {epoch}"
+        self._outcomes.add((tp, epoch, offset))
+
+    def _look(self, now: float) -> None:
+        """I3, I4, I5, I8 from what the engine publishes."""
+        shot = self._engine.snapshot(now)
+        books = shot.books
+        assert books.unaccounted == 0, f"I3: {books.unaccounted} records unaccounted"
+        assert sum(books.delivered.values()) == self.delivered.total(), "I4: delivered"
+        assert sum(books.dropped.values()) == self.dropped.total(), "I4: dropped"
+        assert shot.buffer_records <= shot.max_messages, "I5: too many records"
+        assert shot.buffer_bytes <= shot.max_bytes or shot.buffer_records == 1, "I5: too many bytes"
+        assert (self._engine.state is State.DRAINING) == self._draining, "I8"
+        due = self._engine.next_due(now)
+        assert due is None or due > now, "the engine wants to be woken at once, after it was told"
