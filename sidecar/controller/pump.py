@@ -170,7 +170,7 @@ class Pump:
         if self._engine.positions()[LANE] == offset:
             return None
         self._offset += 1
-        lost = next((each for each in actions if isinstance(each, Dropped) and each.start <= offset), None)
+        lost = next((each for each in actions if isinstance(each, Dropped) and each.start <= offset < each.end), None)
         return ACCEPTED if lost is None else PushResult(accepted=False, reason=lost.reason.value)
 
     def _begin_drain(self, deadline: float) -> None:

@@ -37,7 +37,7 @@ class Commits:
         offsets = {}
         for tp, partition in self._state.partitions.items():
             offset = partition.ledger.committable
-            if offset is not None and not partition.revoking and offset > (partition.requested or 0):
+            if offset is not None and _waits(partition):
                 partition.requested = offset
                 offsets[tp] = _commit_offset(partition, offset)
         if offsets:
@@ -59,7 +59,7 @@ class Commits:
             if event.error is None:
                 partition.committed = max(partition.committed or 0, event.offsets[partition.tp])
             else:
-                partition.requested = partition.start if partition.committed is None else partition.committed
+                partition.requested = partition.committed
         if event.error is not None:
             self._state.actions.append(CommitFailed(list(event.offsets), event.error))
 
@@ -70,8 +70,7 @@ class Commits:
             partition = self._state.partitions.get(tp)
             if partition is None or partition.ledger.committable is None:
                 continue
-            known = partition.start if partition.committed is None else partition.committed
-            if partition.ledger.committable > (known or 0):
+            if _is_ahead(partition.ledger.committable, partition.committed):
                 offsets[tp] = _commit_offset(partition, partition.ledger.committable)
         return offsets
 
@@ -82,7 +81,11 @@ class Commits:
 
 def _waits(partition: Partition) -> bool:
     offset = partition.ledger.committable
-    return offset is not None and not partition.revoking and offset > (partition.requested or 0)
+    return offset is not None and not partition.revoking and _is_ahead(offset, partition.requested)
+
+
+def _is_ahead(offset: int, other: int | None) -> bool:
+    return other is None or offset > other
 
 
 def _commit_offset(partition: Partition, offset: int) -> CommitOffset:

@@ -65,7 +65,7 @@ class Engine:
         self._ownership = Ownership(state, self._landing)
         self._finished = False
         self._handlers: dict[type, Callable[[Any, float], None]] = {
-            Assigned: lambda event, _now: self._ownership.assign(event.starts),
+            Assigned: lambda event, _now: self._ownership.assign(event.starts, event.fresh),
             RevokeBegun: lambda event, _now: self._ownership.begin_revoke(event.partitions),
             Revoked: lambda event, _now: self._ownership.fence(event.partitions, ReleaseReason.REVOKED),
             Lost: lambda event, _now: self._ownership.fence(event.partitions, ReleaseReason.LOST),

@@ -19,7 +19,7 @@ Tick                time passed: see ``Engine.next_due``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sidecar.core.records import Chunk, TopicPartition
@@ -28,9 +28,14 @@ from sidecar.core.results import Result
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """``starts``: the offset each new partition begins at; None where only its first record will tell."""
+    """``starts``: the offset each new partition begins at; None where only its first record will tell.
+
+    ``fresh`` are those of them that had no committed offset: where they start is committed at once, since another
+    start of the process would find another end of the log, and pass over what came between.
+    """
 
     starts: Mapping[TopicPartition, int | None]
+    fresh: Collection[TopicPartition] = ()
 
 
 @dataclass(frozen=True, slots=True)

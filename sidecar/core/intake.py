@@ -171,7 +171,7 @@ def sampled_indexes(chunk: Chunk, rate: int) -> list[int]:
 def _begin(partition: Partition, offset: int) -> None:
     """Let the first record decide where a partition begins, even if it does not fit: it must be sought back to."""
     if partition.start is None:
-        partition.start = partition.requested = offset
+        partition.start = offset
         partition.ledger.advance(offset)
 
 

@@ -8,7 +8,7 @@ result changes only the books.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sidecar.core.books import ReleaseReason
 from sidecar.core.landing import Landing
@@ -25,13 +25,16 @@ class Ownership:
         self._state = state
         self._landing = landing
 
-    def assign(self, starts: Mapping[TopicPartition, int | None]) -> None:
-        """Begin a new epoch of each partition."""
+    def assign(self, starts: Mapping[TopicPartition, int | None], fresh: Collection[TopicPartition]) -> None:
+        """Begin a new epoch of each partition; ``fresh`` are those without a committed offset."""
         state = self._state
         self.fence([tp for tp in starts if tp in state.partitions], ReleaseReason.LOST)
         for tp, start in starts.items():
             epoch = state.epochs[tp] = state.epochs.get(tp, 0) + 1
-            state.partitions[tp] = Partition(tp, epoch, state.policy(tp.topic), Ledger(start), start, requested=start)
+            committed = None if tp in fresh else start
+            state.partitions[tp] = Partition(
+                tp, epoch, state.policy(tp.topic), Ledger(start), start, requested=committed, committed=committed
+            )
         state.holds_stale = True
 
     def begin_revoke(self, tps: Iterable[TopicPartition]) -> None:

@@ -247,13 +247,13 @@ class KafkaConsumer:
             self._failure = self._failure or failure
 
     def _on_assign(self, tps: Sequence[TopicPartition]) -> None:
-        starts = self._starts.of(self._consumer, tps)
+        beginnings = self._starts.of(self._consumer, tps)
         self._lift_pauses(self._paused.intersection(tps))
-        self._consumer.incremental_assign([_at(tp, start) for tp, start in starts.items()])
+        self._consumer.incremental_assign([_at(tp, start) for tp, start in beginnings.offsets.items()])
         self._owned.update(tps)
         if tps:
             self._trouble.over()
-        self._listener.assigned(starts)
+        self._listener.assigned(beginnings.offsets, beginnings.fresh)
 
     def _on_revoke(self, tps: Sequence[TopicPartition]) -> None:
         self._listener.revoking(tps)

@@ -7,7 +7,7 @@ there is no committed offset, says so in the stream.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +34,14 @@ class OutOfRange:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Beginnings:
+    """Where partitions start, None where that could not be found out in time; ``fresh`` are those known to have no committed offset."""
+
+    offsets: Mapping[TopicPartition, int | None]
+    fresh: frozenset[TopicPartition] = frozenset()
+
+
 class Starts:
     """Finds start offsets."""
 
@@ -42,13 +50,13 @@ class Starts:
         self._start = start
         self._offsets = offsets
 
-    def of(self, consumer: Consumer, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int | None]:
-        """Return where each of ``tps`` starts; None where that could not be found out in time."""
+    def of(self, consumer: Consumer, tps: Sequence[TopicPartition]) -> Beginnings:
+        """Return where each of ``tps`` starts."""
         committed = self.committed(consumer, tps)
         if committed is None:
-            return dict.fromkeys(tps)
+            return Beginnings(dict.fromkeys(tps))
         fresh = self.fresh([tp for tp in tps if tp not in committed])
-        return {tp: committed.get(tp, fresh.get(tp)) for tp in tps}
+        return Beginnings({tp: committed.get(tp, fresh.get(tp)) for tp in tps}, frozenset(fresh))
 
     def committed(self, consumer: Consumer, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int] | None:
         """Return the committed offsets of those that have one; None when the coordinator did not answer in time."""

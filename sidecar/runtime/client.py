@@ -6,7 +6,7 @@ Everything here happens on one thread, the one that owns the consumer. A client 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from sidecar.core.actions import CommitOffset
@@ -23,8 +23,8 @@ class Listener(Protocol):
     def position_of(self, tp: TopicPartition) -> int | None:
         """Return the offset after the last record that was given out of ``tp``; None before the first."""
 
-    def assigned(self, starts: Mapping[TopicPartition, int | None]) -> None:
-        """Partitions were added; they are fetched from these offsets."""
+    def assigned(self, starts: Mapping[TopicPartition, int | None], fresh: Collection[TopicPartition]) -> None:
+        """Partitions were added; they are fetched from these offsets. ``fresh`` are those without a committed one."""
 
     def revoking(self, tps: Sequence[TopicPartition]) -> None:
         """Partitions are taken away when this returns; until then they can be committed, by :meth:`Client.commit_now`."""

@@ -11,7 +11,7 @@ A revocation, step by step; the order matters:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sidecar.core.events import Advanced, Assigned, CommitFinished, Lost, PartitionFailed, RevokeBegun, Revoked
 from sidecar.core.records import TopicPartition
@@ -36,12 +36,12 @@ class Membership:
         """Return the offset after the last polled record."""
         return self._driver.engine.positions().get(tp)
 
-    def assigned(self, starts: Mapping[TopicPartition, int | None]) -> None:
+    def assigned(self, starts: Mapping[TopicPartition, int | None], fresh: Collection[TopicPartition]) -> None:
         """Begin a new epoch."""
         self.joined = True
         self.rebalances["assigned"] += 1
         self._say("partitions.assigned", starts)
-        self._driver.handle(Assigned(starts))
+        self._driver.handle(Assigned(starts, fresh))
 
     def revoking(self, tps: Sequence[TopicPartition]) -> None:
         """Finish, commit, fence."""

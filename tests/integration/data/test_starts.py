@@ -15,9 +15,6 @@ NOON = 1_769_860_800_000
 """2026-01-31T12:00:00Z."""
 
 
-@pytest.mark.xfail(
-    raises=AssertionError, reason="a start at the end is not committed before a record came, so a restart starts at a later end"
-)
 def test_latest_starts_at_the_end_and_stays_there_over_a_restart(kafka: RealKafka, tmp_path: Path) -> None:
     topic = fresh_name("orders")
     create_topic(kafka.bootstrap, topic)

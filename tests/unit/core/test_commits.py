@@ -82,7 +82,7 @@ def test_a_refused_commit_is_told_and_offered_again() -> None:
     bench.wait_for_due()
     answer(bench, "not coordinator")
     assert only(bench.actions, CommitFailed) == [CommitFailed([T0], "not coordinator")]
-    assert bench.shot.partitions[0].committed is None
+    assert bench.shot.partitions[0].committed == 0
     bench.wait_for_due()
     assert committed(bench) == [{"orders[0]": 10}] * 2
     answer(bench)
@@ -97,7 +97,7 @@ def test_an_answer_for_an_older_epoch_says_nothing_about_this_one() -> None:
     bench.tell(Lost([T0]))
     bench.tell(Assigned({T0: 0}))
     answer(bench)
-    assert bench.shot.partitions[0].committed is None
+    assert bench.shot.partitions[0].committed == 0
 
 
 def test_offsets_that_hold_no_record_are_committed_too() -> None:
@@ -142,6 +142,15 @@ def test_a_partition_that_begins_at_an_offset_commits_nothing_until_it_got_furth
     assert committed(bench) == []
     assert bench.engine.offsets_to_commit([T0]) == {}
     assert (bench.engine.epoch(T0), bench.engine.epoch(T1)) == (1, None)
+
+
+def test_where_a_partition_without_a_committed_offset_starts_is_committed_at_once() -> None:
+    bench = Bench(SMALL)
+    bench.tell(Assigned({T0: 500, T1: 0}, fresh={T0}))
+    assert committed(bench) == [{"orders[0]": 500}]
+    answer(bench, "not coordinator")
+    assert bench.shot.partitions[0].committed is None
+    assert bench.engine.offsets_to_commit([T0, T1]) == {T0: CommitOffset(500, 1, None)}
 
 
 def test_records_that_come_after_the_revocation_began_are_not_passed_by_the_clients_position() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sidecar.core.events import CommitFinished
 from sidecar.core.records import Chunk, TopicPartition
@@ -16,6 +16,7 @@ class Notes:
 
     def __init__(self) -> None:
         self.starts: dict[TopicPartition, int | None] = {}
+        self.fresh: set[TopicPartition] = set()
         self.epochs: dict[TopicPartition, int] = {}
         self.reached: dict[TopicPartition, int] = {}
         self.revoked: list[TopicPartition] = []
@@ -37,8 +38,9 @@ class Notes:
     def position_of(self, tp: TopicPartition) -> int | None:
         return self.reached.get(tp)
 
-    def assigned(self, starts: Mapping[TopicPartition, int | None]) -> None:
+    def assigned(self, starts: Mapping[TopicPartition, int | None], fresh: Collection[TopicPartition]) -> None:
         self.starts.update(starts)
+        self.fresh.update(fresh)
         self.epochs.update(dict.fromkeys(starts, 1))
         self._maybe_fail()
 

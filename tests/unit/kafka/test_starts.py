@@ -36,6 +36,7 @@ def test_without_a_committed_offset_the_setting_decides(cluster: MockCluster, st
         member.poll_until(lambda: member.owns(P0, P1))
 
     assert member.notes.starts == expected
+    assert member.notes.fresh == {P0, P1}
 
 
 @pytest.mark.parametrize("start", ["earliest", "latest", 1_000])
@@ -46,6 +47,7 @@ def test_a_committed_offset_wins(cluster: MockCluster, start: Start) -> None:
         (chunk,) = member.poll_records(1)
 
     assert member.notes.starts[P0] == 2
+    assert P0 not in member.notes.fresh
     assert chunk.values == [b"c"]
 
 

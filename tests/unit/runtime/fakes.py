@@ -74,7 +74,7 @@ class FakeClient:
     def assign(self, *tps: TopicPartition) -> None:
         """Have partitions assigned from offset 0."""
         self._owned += tps
-        self.listener.assigned(dict.fromkeys(tps, 0))
+        self.listener.assigned(dict.fromkeys(tps, 0), fresh=())
 
     def poll(self, limit: int, timeout: float) -> list[Chunk]:
         assert limit > 0

@@ -22,7 +22,7 @@ def test_an_assignment_begins_an_epoch_is_counted_and_said() -> None:
     world = World()
     before = (world.membership.joined, world.membership.epoch_of(P0))
     world.fake.assign(P0, P1)
-    world.membership.assigned({})
+    world.membership.assigned({}, fresh=())
 
     assert before == (False, None)
     assert (world.membership.joined, world.membership.epoch_of(P0), world.membership.position_of(P0)) == (True, 1, 0)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sidecar.core.records import UNREADABLE, Batch, Headers
 from sidecar.writers import ndjson
 from tests.contract.batches import chunk
+from tests.contract.decoded import bytes_of
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(),
@@ -37,14 +38,6 @@ def lines_of(batch: Batch) -> list[dict[str, Any]]:
 def line_of(value: bytes | None, key: bytes | None = None, headers: Headers | None = None) -> dict[str, Any]:
     (line,) = lines_of(Batch.of([chunk([value], keys=[key], headers=[headers])]))
     return line
-
-
-def bytes_of(line: dict[str, Any], name: str, text: str) -> bytes | None:
-    """Undo the encoding of a key, or of a value that was not JSON."""
-    if name + "_base64" in line:
-        return base64.b64decode(line[name + "_base64"])
-    content = line[text]
-    return None if content is None else content.encode()
 
 
 @given(RECORDS)
