@@ -1,7 +1,7 @@
 """Commits: which offsets are committed, and when.
 
-Asynchronous in the steady state: at most one is outstanding, every ``commit_interval``, ten times as often while nothing is buffered (the
-tail of a topic should not look like lag). A refused commit is offered again at the next interval. The synchronous ones, on revocation and
+Asynchronous in the steady state: at most one is outstanding, every ``commit_interval``, and sooner once nothing has been buffered for a quarter of
+it (a topic at rest should not look like lag). A refused commit is offered again at the next interval. The synchronous ones, on revocation and
 at the end, are made by the shell from :meth:`Commits.unacknowledged`.
 
 An offset is only ever taken from the ledger of a current assignment, so it is never behind one that was committed in this epoch and never passes a
@@ -17,8 +17,8 @@ from sidecar.core.events import CommitFinished
 from sidecar.core.records import TopicPartition
 from sidecar.core.state import EngineState, Partition
 
-IDLE_SHARE = 0.1
-"""While nothing is buffered a commit waits only this share of the interval."""
+QUIET_SHARE = 0.25
+"""Nothing buffered for this share of the interval is quiet."""
 
 
 class Commits:
@@ -29,9 +29,12 @@ class Commits:
         self._state = state
         self._outstanding = False
         self._last = float("-inf")
+        self._busy_at = float("-inf")
 
     def run(self, now: float) -> None:
         """Ask for a commit if one is due and there is something to commit."""
+        if not self._state.buffer.is_empty:
+            self._busy_at = now
         if self._outstanding or now < self._due():
             return
         offsets = {}
@@ -76,7 +79,8 @@ class Commits:
 
     def _due(self) -> float:
         interval = self._state.config.commit_interval
-        return self._last + (interval * IDLE_SHARE if self._state.buffer.is_empty else interval)
+        due = self._last + interval
+        return min(due, max(self._busy_at, self._last) + interval * QUIET_SHARE) if self._state.buffer.is_empty else due
 
 
 def _waits(partition: Partition) -> bool:

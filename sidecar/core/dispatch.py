@@ -57,14 +57,6 @@ class Dispatch:
             dues.append(now if self._hurries() else self._oldest(ready) + state.flow.interval)
         return min(dues, default=None)
 
-    @property
-    def waits(self) -> bool:
-        """Whether queued records wait for a flight to land: it has their partition, or all flights there may be are under way."""
-        state = self._state
-        if len(state.flights) >= state.config.flush.max_in_flight:
-            return state.buffer.queued_records > 0
-        return any(flights and state.buffer.queued(tp) for tp, flights in state.busy.items())
-
     def _probe(self, now: float) -> None:
         flights = self._state.flights.values()
         if any(flight.probe for flight in flights):

@@ -97,11 +97,6 @@ class Engine:
         return not partitions or len(self._holds.reasons) < len(partitions)
 
     @property
-    def waits_for_flush(self) -> bool:
-        """Whether the result of a flush that is under way would start another one."""
-        return self._dispatch.waits
-
-    @property
     def poll_limit(self) -> int:
         """How many records to poll at most: never more than fit, as long as nothing may be dropped."""
         room = self._state.buffer.room_records

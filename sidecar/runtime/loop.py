@@ -6,8 +6,7 @@ How it waits depends on what there is to take:
 ============================== ===========================================================================
 partitions                     the loop
 ============================== ===========================================================================
-some flow                      ``poll`` for records; a poll ends early only when it is full, so its time-out is short
-                               while records wait for the result of a flush
+some flow                      waits for results as long as :class:`~sidecar.runtime.pace.Pace` says, then polls for records
 every one is held, not paused  waits for results, and leaves the client alone: polling would take records
 every one is held and paused   waits for results, and serves the client ten times a second, so that the membership lives
 ============================== ===========================================================================
@@ -24,16 +23,17 @@ from sidecar.core.events import Advanced, DrainRequested, Polled, Tick
 from sidecar.core.records import Chunk
 from sidecar.runtime.driver import Driver
 from sidecar.runtime.membership import Membership
+from sidecar.runtime.pace import Pace
 from sidecar.runtime.report import Report
 
 IDLE_WAIT = 0.1
 """The longest wait of a step, in seconds: how long a signal, a record or the membership may have to wait."""
 
-BUSY_WAIT = 0.02
-"""The longest poll while records wait for the result of a flush: how long it may be overlooked."""
+POLL_WAIT = 0.005
+"""The longest poll: how long the result of a flush may have to wait."""
 
 SHORTEST_WAIT = 0.001
-"""``consume()`` must never be called with 0: it would serve no callback."""
+"""The shortest wait for results, so that a due time that rounding leaves ahead is not asked for in a busy loop."""
 
 REPORT_EVERY = 0.25
 POSITIONS_EVERY = 1.0
@@ -79,6 +79,7 @@ class Loop:
         self._stop = stop
         self._limits = limits
         self._wall = wall
+        self._pace = Pace(self.beat)
         self._reported_at = float("-inf")
         self._positions_at = float("-inf")
         self._drain_deadline: float | None = None
@@ -119,19 +120,32 @@ class Loop:
     def _take_records(self, now: float) -> list[Chunk]:
         driver, engine = self._driver, self._driver.engine
         if engine.polling and engine.takes_records:
-            chunks = driver.client.poll(engine.poll_limit, self._patience(now))
-            self.loop_seconds["polling"] += driver.clock() - now
-            return chunks
-        driver.pump(self._patience(now))
+            return self._poll(engine.poll_limit, now)
+        driver.pump(self._patience(now, IDLE_WAIT))
         chunks = driver.client.serve() if engine.polling else []
-        self.loop_seconds["waiting"] += driver.clock() - now
+        ended = driver.clock()
+        self.loop_seconds["waiting"] += ended - now
+        self._pace = Pace(ended)
         return chunks
 
-    def _patience(self, now: float) -> float:
+    def _poll(self, limit: int, began: float) -> list[Chunk]:
+        """Wait for results until enough records should be there, then fetch them."""
+        driver, pace = self._driver, self._pace
+        if pace.wait:
+            until = began + self._patience(began, pace.wait)
+            while driver.pump(max(until - driver.clock(), 0.0)):
+                pass
+        now = driver.clock()
+        self.loop_seconds["waiting"] += now - began
+        chunks = driver.client.poll(limit, POLL_WAIT)
+        ended = driver.clock()
+        self.loop_seconds["polling"] += ended - now
+        pace.polled(sum(map(len, chunks)), ended)
+        return chunks
+
+    def _patience(self, now: float, longest: float) -> float:
         """Return how long this step may wait."""
-        driver = self._driver
-        longest = BUSY_WAIT if driver.flushing and driver.engine.waits_for_flush else IDLE_WAIT
-        due = driver.engine.next_due(now)
+        due = self._driver.engine.next_due(now)
         return longest if due is None else min(longest, max(due - now, SHORTEST_WAIT))
 
     def _let_time_pass(self, now: float) -> None:

@@ -45,7 +45,7 @@ def test_nothing_is_committed_before_its_outcome_nor_twice() -> None:
     assert bench.engine.next_due(bench.now) is None
 
 
-def test_a_commit_waits_for_the_interval_while_there_is_work_and_a_tenth_of_it_when_idle() -> None:
+def test_a_commit_waits_for_the_interval_while_there_is_work_and_a_quarter_of_it_when_quiet() -> None:
     bench = Bench(SMALL, T0, T1)
     bench.poll(chunk(T0, range(20)), chunk(T1))
     bench.land(1)
@@ -58,7 +58,7 @@ def test_a_commit_waits_for_the_interval_while_there_is_work_and_a_tenth_of_it_w
     assert committed(bench) == [{"orders[0]": 20}]
     answer(bench)
     bench.land(2)
-    assert bench.engine.next_due(bench.now) == 101.1
+    assert bench.engine.next_due(bench.now) == 101.25
     bench.wait_for_due()
     assert committed(bench)[1:] == [{"orders[1]": 10}]
 

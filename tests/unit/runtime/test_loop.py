@@ -4,7 +4,7 @@ import pytest
 
 from sidecar.core.config import EngineConfig, FlushLimits
 from sidecar.core.results import Delivered, Poison, Systemic
-from sidecar.runtime.loop import BUSY_WAIT, IDLE_WAIT, LAST_COMMIT, ExitStatus
+from sidecar.runtime.loop import LAST_COMMIT, POLL_WAIT, ExitStatus
 from sidecar.runtime.report import Report
 from tests.unit.runtime.fakes import DRAIN_TIMEOUT, P0, P1, FakeClient, World, records, tally
 
@@ -187,16 +187,14 @@ def test_a_hold_ends_with_a_resume_at_the_position_when_the_writer_has_caught_up
     assert world.observer.landed_records == 10
 
 
-def test_a_poll_is_short_while_records_wait_for_a_flush_to_land_and_longer_while_none_do() -> None:
-    world = World(EngineConfig(flush=FlushLimits(first_batch=1)))
-    world.flushers.answer = lambda _batch: None
+def test_the_loop_waits_for_results_and_polls_briefly() -> None:
+    world = World()
     world.fake.assign(P0)
-    world.fake.incoming = [[], [records(P0, 0, 1)], [records(P0, 1, 1)], []]
-    world.steps(4)
+    world.fake.incoming = [[], [records(P0, 0, 1)], []]
+    world.steps(3)
 
-    idle, flush_under_way, another_queued = world.fake.timeouts[0], world.fake.timeouts[2], world.fake.timeouts[3]
-    assert (idle, flush_under_way) == (IDLE_WAIT, IDLE_WAIT)
-    assert another_queued <= BUSY_WAIT
+    assert set(world.fake.timeouts) == {POLL_WAIT}
+    assert world.loop.loop_seconds["polling"] == pytest.approx(3 * POLL_WAIT)
 
 
 def test_the_heartbeat_and_the_shares_of_time_move_with_each_step() -> None:

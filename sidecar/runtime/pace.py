@@ -1,0 +1,34 @@
+"""The pace of polling: how long the client is left alone before the next poll.
+
+A thread that waits inside of the client is woken for each answer of each broker, and at the tail of a topic that costs more than the records
+do. So the loop waits elsewhere, on the queue of results, which it then hears of at once, and comes back when a poll's worth should have gathered, going
+by how long the records of the last poll took.
+
+The wait cannot hold back a backlog: what the client prefetches meanwhile is more than a poll's worth here, so the next wait is shorter, until there is none.
+"""
+
+from __future__ import annotations
+
+WORTH_RECORDS = 850
+"""How many records are worth a poll: less than the client prefetches (``queued.min.messages``, 1000)."""
+
+LONGEST_WAIT = 0.05
+"""Seconds that a record may wait in the client at a trickle, and callbacks may wait to be served."""
+
+SHORTEST_WAIT = 0.005
+"""A wait that is shorter is not worth its while."""
+
+
+class Pace:
+    """Watches polls; the first one comes without a wait."""
+
+    def __init__(self, now: float) -> None:
+        """``now`` is monotonic seconds, like everywhere here."""
+        self.wait = 0.0
+        self._polled_at = now
+
+    def polled(self, records: int, now: float) -> None:
+        """Take note of a poll that has just brought so many records."""
+        elapsed, self._polled_at = now - self._polled_at, now
+        worth = elapsed * WORTH_RECORDS / records if records else LONGEST_WAIT
+        self.wait = 0.0 if worth < SHORTEST_WAIT else min(worth, LONGEST_WAIT)
