@@ -37,6 +37,9 @@ from sidecar.runtime.client import Listener
 SERVE_TIMEOUT = 0.05
 """Seconds of one wait for callbacks."""
 
+MANY_RECORDS = 1000
+"""A partition whose log goes on by more has a backlog: more than one poll."""
+
 
 class KafkaFatal(SidecarError):  # noqa: N818 -- the client's own word for it
     """The client cannot go on; a new process may."""
@@ -78,6 +81,7 @@ class KafkaConsumer:
         self._owned: set[TopicPartition] = set()
         self._paused: set[TopicPartition] = set()
         self._turns = Turns()
+        self._has_backlog = False
         self._outstanding: Mapping[TopicPartition, CommitOffset] | None = None
         self._failure: Exception | None = None
         self._consumer = Consumer(
@@ -102,11 +106,17 @@ class KafkaConsumer:
     def poll(self, limit: int, timeout: float) -> list[Chunk]:
         """Return records, at most one chunk a partition."""
         chunks = self._given(self._consumer.consume(limit, timeout))
+        self._has_backlog = sum(map(len, chunks)) >= limit or any(self._log_end(c.tp) > c.end + MANY_RECORDS for c in chunks)
         self._turns.took(chunks)
         now = self._clocks.monotonic()
         if self._turns.is_over(now):
             self._begin_turn(now)
         return chunks
+
+    @property
+    def has_backlog(self) -> bool:
+        """Whether the last poll was full, or a log goes on well beyond it."""
+        return self._has_backlog
 
     def serve(self) -> list[Chunk]:
         """Serve callbacks; what comes nevertheless is returned."""
@@ -213,9 +223,13 @@ class KafkaConsumer:
             self._resume({tp: self._listener.position_of(tp) for tp in change.wake})
 
     def _is_behind(self, tp: TopicPartition) -> bool:
-        """Whether the log of a partition that gave nothing goes on, as the last answer of its broker has it; no question is asked."""
+        """Whether the log of a partition that gave nothing goes on."""
+        return self._log_end(tp) > (self._listener.position_of(tp) or 0)
+
+    def _log_end(self, tp: TopicPartition) -> int:
+        """Return the end of a log as the last answer of its broker had it (negative: there was none yet); no question is asked."""
         _, end = self._consumer.get_watermark_offsets(KafkaPartition(*tp), cached=True)
-        return end > (self._listener.position_of(tp) or 0)
+        return end
 
     def _pause(self, tps: Collection[TopicPartition]) -> None:
         self._consumer.pause([KafkaPartition(*tp) for tp in tps])

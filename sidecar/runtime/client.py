@@ -51,6 +51,10 @@ class Client(Protocol):
     def poll(self, limit: int, timeout: float) -> list[Chunk]:
         """Return records, at most one chunk a partition, after at most ``timeout`` seconds (more than 0)."""
 
+    @property
+    def has_backlog(self) -> bool:
+        """Whether the last poll left much behind, in the client or in the log, as far as the client knows."""
+
     def serve(self) -> list[Chunk]:
         """Keep the membership alive and serve callbacks without waiting, while everything is paused."""
 

@@ -140,7 +140,7 @@ class Loop:
         chunks = driver.client.poll(limit, POLL_WAIT)
         ended = driver.clock()
         self.loop_seconds["polling"] += ended - now
-        pace.polled(sum(map(len, chunks)), ended)
+        pace.polled(sum(map(len, chunks)), ended, has_backlog=driver.client.has_backlog)
         return chunks
 
     def _patience(self, now: float, longest: float) -> float:

@@ -4,13 +4,13 @@ A thread that waits inside of the client is woken for each answer of each broker
 do. So the loop waits elsewhere, on the queue of results, which it then hears of at once, and comes back when a poll's worth should have gathered, going
 by how long the records of the last poll took.
 
-The wait cannot hold back a backlog: what the client prefetches meanwhile is more than a poll's worth here, so the next wait is shorter, until there is none.
+While there is a backlog there is no wait.
 """
 
 from __future__ import annotations
 
 WORTH_RECORDS = 850
-"""How many records are worth a poll: less than the client prefetches (``queued.min.messages``, 1000)."""
+"""How many records are worth a poll: a little less than fit, so that a poll at the tail is not taken for a full one."""
 
 LONGEST_WAIT = 0.05
 """Seconds that a record may wait in the client at a trickle, and callbacks may wait to be served."""
@@ -27,8 +27,11 @@ class Pace:
         self.wait = 0.0
         self._polled_at = now
 
-    def polled(self, records: int, now: float) -> None:
+    def polled(self, records: int, now: float, *, has_backlog: bool) -> None:
         """Take note of a poll that has just brought so many records."""
         elapsed, self._polled_at = now - self._polled_at, now
+        if has_backlog:
+            self.wait = 0.0
+            return
         worth = elapsed * WORTH_RECORDS / records if records else LONGEST_WAIT
         self.wait = 0.0 if worth < SHORTEST_WAIT else min(worth, LONGEST_WAIT)

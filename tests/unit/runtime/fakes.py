@@ -61,6 +61,7 @@ class FakeClient:
         self.trouble: str | None = None
         self.unreadable_headers: Mapping[str, int] = {}
         self.timeouts: list[float] = []
+        self.has_backlog = False
         self._clock = clock
         self._journal = journal
         self._outstanding: CommitFinished | None = None

@@ -11,9 +11,9 @@ def test_the_first_poll_comes_without_a_wait() -> None:
 
 def test_at_a_trickle_the_wait_is_the_longest() -> None:
     pace = Pace(100.0)
-    pace.polled(1, 100.1)
+    pace.polled(1, 100.1, has_backlog=False)
     assert pace.wait == LONGEST_WAIT
-    pace.polled(0, 100.2)
+    pace.polled(0, 100.2, has_backlog=False)
     assert pace.wait == LONGEST_WAIT
 
 
@@ -23,13 +23,11 @@ def test_the_wait_is_as_long_as_a_polls_worth_takes_to_come(rate: int) -> None:
     for _ in range(20):
         elapsed = max(pace.wait, 0.005)
         now += elapsed
-        pace.polled(round(rate * elapsed), now)
+        pace.polled(round(rate * elapsed), now, has_backlog=False)
     assert pace.wait == pytest.approx(WORTH_RECORDS / rate, rel=0.05)
 
 
-def test_a_backlog_of_which_the_client_holds_more_than_a_polls_worth_ends_all_waiting() -> None:
-    pace, now = Pace(100.0), 100.0
-    pace.polled(0, now := now + 0.1)
-    for _ in range(20):
-        pace.polled(1000, now := now + pace.wait)
+def test_while_there_is_a_backlog_there_is_no_wait() -> None:
+    pace = Pace(100.0)
+    pace.polled(5, 100.1, has_backlog=True)
     assert pace.wait == 0.0
