@@ -28,6 +28,7 @@ from sidecar.core.events import CommitFinished
 from sidecar.core.records import Chunk, TopicPartition
 from sidecar.kafka.columns import Columns, partition_of, topic_of
 from sidecar.kafka.errors import Meaning, classify, describe
+from sidecar.kafka.refetched import STATISTICS_INTERVAL_MS, Refetched
 from sidecar.kafka.resets import Resets
 from sidecar.kafka.starts import Starts
 from sidecar.kafka.trouble import Trouble
@@ -81,11 +82,13 @@ class KafkaConsumer:
         self._owned: set[TopicPartition] = set()
         self._paused: set[TopicPartition] = set()
         self._turns = Turns()
+        self._refetched = Refetched()
         self._has_backlog = False
         self._outstanding: Mapping[TopicPartition, CommitOffset] | None = None
         self._failure: Exception | None = None
+        ours = {"error_cb": self._on_error, "on_commit": self._on_commit, "stats_cb": self._on_statistics}
         self._consumer = Consumer(
-            {**config, "error_cb": self._on_error, "on_commit": self._on_commit}, logger=logging.getLogger("librdkafka")
+            {**config, **ours, "statistics.interval.ms": STATISTICS_INTERVAL_MS}, logger=logging.getLogger("librdkafka")
         )
         self._listener: Listener
 
@@ -106,7 +109,9 @@ class KafkaConsumer:
     def poll(self, limit: int, timeout: float) -> list[Chunk]:
         """Return records, at most one chunk a partition."""
         chunks = self._given(self._consumer.consume(limit, timeout))
-        self._has_backlog = sum(map(len, chunks)) >= limit or any(self._log_end(c.tp) > c.end + MANY_RECORDS for c in chunks)
+        records = sum(map(len, chunks))
+        self._refetched.gave_out(records)
+        self._has_backlog = records >= limit or any(self._log_end(c.tp) > c.end + MANY_RECORDS for c in chunks)
         self._turns.took(chunks)
         now = self._clocks.monotonic()
         if self._turns.is_over(now):
@@ -170,6 +175,11 @@ class KafkaConsumer:
     def unreadable_headers(self) -> Mapping[str, int]:
         """Count records whose headers could not be decoded, by topic."""
         return self._columns.unreadable
+
+    @property
+    def refetched_bytes(self) -> int:
+        """Count what the client received and threw away again."""
+        return self._refetched.bytes
 
     def close(self) -> None:
         """Leave the group."""
@@ -291,6 +301,12 @@ class KafkaConsumer:
             self._failure = self._failure or KafkaFatal(describe(error))
         elif meaning is Meaning.TROUBLE:
             self._trouble.note(error, of_stream=False)
+
+    def _on_statistics(self, statistics: str) -> None:
+        try:
+            self._refetched.sample(statistics)
+        except Exception as failure:  # noqa: BLE001 -- raised again by _given()
+            self._failure = self._failure or failure
 
     def _on_commit(self, error: KafkaError | None, partitions: Sequence[KafkaPartition]) -> None:
         """Match the answer with the one asynchronous commit that is outstanding; synchronous ones are answered where they are made."""

@@ -15,6 +15,16 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from sidecar.core.records import TopicPartition
 
+OUTDATED = frozenset(
+    {
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 -- the client's public name: added after the client had heard of the topic
+        KafkaError.FENCED_LEADER_EPOCH,  # the leader was elected anew, as after each restart of a broker
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+    }
+)
+"""Errors that say that the client knows an old state of the topic. By itself it would not look again for many minutes."""
+
 
 class LogOffsets:
     """Asks for offsets."""
@@ -43,31 +53,30 @@ class LogOffsets:
         return {**found, **self.ends(beyond, timeout)} if beyond else found
 
     def _ask(self, tps: Iterable[TopicPartition], spec: OffsetSpec, timeout: float) -> dict[TopicPartition, int]:
-        offsets, unheard_of = self._answers(tps, spec, timeout)
-        if unheard_of:
-            # Partitions that were added to a topic after the client had heard of it: it would not look again for many minutes.
-            self._look_again({tp.topic for tp in unheard_of}, timeout)
-            offsets |= self._answers(unheard_of, spec, timeout)[0]
+        offsets, outdated = self._answers(tps, spec, timeout)
+        if outdated:
+            self._look_again({tp.topic for tp in outdated}, timeout)
+            offsets |= self._answers(outdated, spec, timeout)[0]
         return offsets
 
     def _answers(
         self, tps: Iterable[TopicPartition], spec: OffsetSpec, timeout: float
     ) -> tuple[dict[TopicPartition, int], list[TopicPartition]]:
-        """Return the offsets that are known in time, and the partitions that the client has not heard of."""
+        """Return the offsets that are known in time, and the partitions of which the client's knowledge is out of date."""
         request = {KafkaPartition(tp.topic, tp.partition): spec for tp in tps}
         if not request:
             return {}, []
         futures = self._admin.list_offsets(request, isolation_level=self._isolation, request_timeout=timeout)
-        offsets, unheard_of = {}, []
+        offsets, outdated = {}, []
         for partition, future in futures.items():
             tp = TopicPartition(partition.topic, partition.partition)
             try:
                 offsets[tp] = future.result().offset
             except KafkaException as error:
                 # Others are unknown for now: partitions that move or are being deleted. Callers say what is missing.
-                if error.args[0].code() == KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001 -- the client's public name
-                    unheard_of.append(tp)
-        return offsets, unheard_of
+                if error.args[0].code() in OUTDATED:
+                    outdated.append(tp)
+        return offsets, outdated
 
     def _look_again(self, topics: Iterable[str], timeout: float) -> None:
         for topic in topics:

@@ -110,7 +110,10 @@ LAST_DELIVERY = MetricDef(
 HOLDS = MetricDef("sidecar_holds_total", "counter", (), "Times that a partition was held: no records taken of it.")
 PAUSES = MetricDef("sidecar_pauses_total", "counter", (), "Times that a held partition was paused in the Kafka client.")
 REFETCHED = MetricDef(
-    "sidecar_refetched_bytes_total", "counter", (), "Bytes fetched again from Kafka because a pause threw them away."
+    "sidecar_refetched_bytes_total",
+    "counter",
+    (),
+    "Bytes that the Kafka client received and threw away again, by a pause or a seek: a lower bound, measured every 5 s.",
 )
 COMMITS = MetricDef("sidecar_commits_total", "counter", ("result",), "Commits of offsets by what came of them.")
 REBALANCES = MetricDef("sidecar_rebalances_total", "counter", ("kind",), "Assignment changes by kind.")

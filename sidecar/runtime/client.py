@@ -84,5 +84,9 @@ class Client(Protocol):
     def unreadable_headers(self) -> Mapping[str, int]:
         """Count records whose headers could not be decoded, by topic."""
 
+    @property
+    def refetched_bytes(self) -> int:
+        """Count the bytes that the client received and threw away again."""
+
     def close(self) -> None:
         """Leave the group. Raises nothing; the listener hears of the revocation first."""

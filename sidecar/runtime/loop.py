@@ -199,7 +199,7 @@ class Loop:
                 rebalances=dict(membership.rebalances),
                 loop_seconds=dict(self.loop_seconds),
                 unreadable_headers=dict(driver.client.unreadable_headers),
-                refetched_bytes=0,
+                refetched_bytes=driver.client.refetched_bytes,
                 last_delivery_wall=driver.observer.last_delivery_wall,
                 memory_limit=self._limits.memory,
             )

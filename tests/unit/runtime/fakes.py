@@ -62,6 +62,7 @@ class FakeClient:
         self.unreadable_headers: Mapping[str, int] = {}
         self.timeouts: list[float] = []
         self.has_backlog = False
+        self.refetched_bytes = 0
         self._clock = clock
         self._journal = journal
         self._outstanding: CommitFinished | None = None
