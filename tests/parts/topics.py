@@ -28,6 +28,8 @@ NO_COORDINATOR_YET = frozenset(
     {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
 )
 
+NO_LEADER_YET = frozenset({KafkaError.UNKNOWN_LEADER_EPOCH, KafkaError.FENCED_LEADER_EPOCH, KafkaError.NOT_LEADER_FOR_PARTITION})
+
 WITHIN = 30.0
 """Seconds that a request to the broker may take."""
 
@@ -131,11 +133,23 @@ def _committed(consumer: Consumer, places: list[TopicPartition]) -> list[TopicPa
 
 
 def log_ends(bootstrap: str, topic: str) -> dict[int, int]:
-    """Return the log end offset of each partition."""
+    """Return the log end offset of each partition, once its leader knows that it leads: after a restart that takes a moment."""
     admin = _admin(bootstrap)
-    partitions = admin.list_topics(topic, timeout=WITHIN).topics[topic].partitions
-    asked = admin.list_offsets({TopicPartition(topic, number): OffsetSpec.latest() for number in partitions})
-    return {place.partition: answer.result(WITHIN).offset for place, answer in asked.items()}
+    ends: dict[int, int] = {}
+
+    def ask() -> bool:
+        partitions = admin.list_topics(topic, timeout=WITHIN).topics[topic].partitions
+        asked = admin.list_offsets({TopicPartition(topic, number): OffsetSpec.latest() for number in partitions})
+        try:
+            ends.update({place.partition: answer.result(WITHIN).offset for place, answer in asked.items()})
+        except KafkaException as error:
+            if error.args[0].code() in NO_LEADER_YET:
+                return False
+            raise
+        return True
+
+    wait_for(ask, f"the leaders of {topic} answer", WITHIN)
+    return ends
 
 
 def _admin(bootstrap: str) -> AdminClient:

@@ -39,7 +39,8 @@ def test_an_answer_that_breaks_the_contract_delivers_nothing_and_loses_nothing(
     with Application(bad) as app, SidecarProcess(sidecar_environ(kafka.bootstrap, topic, app.url), tmp_path) as sidecar:
         status = sidecar.wait_status(lambda status: bool(status["flow"]["last_failure"]), "a flush failed")
         assert_balanced(status["books"])
-        assert (status["books"]["delivered"], status["partitions"][0]["committed"]) == (0, None)
+        assert status["books"]["delivered"] == 0
+        assert status["partitions"][0]["committed"] in {None, 0}  # where it started
         assert status["flow"]["last_failure"].startswith(said)
         sidecar.wait_status(lambda _: len(app.requests) > 2, "it is tried again")
         app.behave = accept

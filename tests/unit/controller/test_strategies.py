@@ -148,7 +148,7 @@ def test_a_part_filled_batch_waits_for_its_interval_and_a_full_one_does_not() ->
         for n in range(3):
             controller.push(n)
         downstream.await_calls(1)
-        clock.await_waiters(100.1)  # for something else, and later than the item may wait
+        clock.await_waiters(100.25)  # for something else, and later than the item may wait
         controller.push(3)
         clock.await_waiters(100.05)
         assert downstream.calls == [[0, 1, 2]]
