@@ -11,6 +11,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib.metadata import version
 
 from sidecar.core.errors import ConfigurationError, WriterUnavailable
 from sidecar.observe import logging
@@ -20,18 +22,64 @@ from sidecar.settings.describe import effective
 
 CHECK_TIMEOUT = 10.0
 
-EPILOG = """\
-Configuration is by environment variables that begin with SIDECAR_. These five make it run:
-
-  SIDECAR_TOPICS                      topics, comma-separated; ^... is a pattern
-  SIDECAR_KAFKA__BOOTSTRAP_SERVERS    host:port of one or more brokers
-  SIDECAR_KAFKA__GROUP_ID             the consumer group
-  SIDECAR_WRITER__URL                 where records go: http://localhost:8080/records, file:///data/out.ndjson, stdout:, discard:
-  SIDECAR_MEMORY__LIMIT               the one memory number; taken from the container's limit unless set
-
-Exit status: 0 drained; 1 a failure that a restart may mend; 2 wrong usage or configuration; 3 the drain ran out of time;
-4 stopped by policy (poison, offset out of range, fenced), which a restart will not mend.
+EXIT_STATUS = """\
+Exit status:
+  0  drained
+  1  a failure that a restart may mend
+  2  wrong usage or configuration
+  3  the drain ran out of time (SIDECAR_DRAIN_TIMEOUT)
+  4  stopped by policy (poison, offset out of range, fenced): a restart will not
+     mend it
 """
+
+EPILOG = f"""\
+Configuration is by environment variables that begin with SIDECAR_. These five
+make it run (docs/SETTINGS.md has all of them):
+
+  SIDECAR_TOPICS                    topics, comma-separated; ^... is a pattern
+  SIDECAR_KAFKA__BOOTSTRAP_SERVERS  host:port of one or more brokers
+  SIDECAR_KAFKA__GROUP_ID           the consumer group
+  SIDECAR_WRITER__URL               where records go, for instance
+                                    http://localhost:8080/records,
+                                    file:///data/out.ndjson, stdout:, discard:
+  SIDECAR_MEMORY__LIMIT             the one memory number, for instance 512MiB;
+                                    taken from the container's limit unless set
+
+{EXIT_STATUS}"""
+
+RUN = f"""\
+It logs to standard error. Kafka or the application out of reach is no reason to
+end: the log and /status say so, and it tries again.
+
+The first SIGTERM or SIGINT (Ctrl-C) drains: no more intake, what is buffered is
+delivered, the last offsets are committed, the group is left. The second ends the
+process at once; what was not committed comes again.
+
+{EXIT_STATUS}"""
+
+CHECK = """\
+It joins no group, reads no record and sends none.
+
+Exit status: 0 all can work, 1 something cannot be reached, 2 wrong settings.
+"""
+
+CONFIG = """\
+A line a setting: its name, its value, and where that comes from (environment, a
+file, another setting, default; fixed: it cannot be set). Nothing is connected to.
+
+Exit status: 0 the settings can work, 2 they cannot; all problems are told.
+"""
+
+DEMO = """\
+A producer with a spike, an application that is too slow for it, and the sidecar
+between them, each second a line. Then it drains, and tells where every record
+went. Ctrl-C goes to the drain at once, a second Ctrl-C ends everything.
+
+Exit status: 0 every record is accounted for, 1 not.
+"""
+
+SLOWEST = 2.0
+"""Milliseconds a record; with more a full buffer would take longer than the demonstration gives the drain."""
 
 
 def main(arguments: Sequence[str], stop: StopRequest) -> int:
@@ -52,23 +100,24 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('kafka-sidecar')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add(commands, "run", _run, "consume until SIGTERM, then drain and exit")
-    _add(commands, "check", _check, "check the settings, and that Kafka, the topics and the writer can be reached")
-    _add(commands, "config", _config, "print the effective settings, where each comes from, secrets redacted")
-    demo = _add(commands, "demo", _demo, "show it at work for half a minute, on an embedded broker")
+    _add(commands, "run", _run, "consume until SIGTERM, then drain and exit", RUN)
+    _add(commands, "check", _check, "check the settings, and that Kafka, the topics and the writer can be reached", CHECK)
+    _add(commands, "config", _config, "print the effective settings, where each comes from, secrets redacted", CONFIG)
+    demo = _add(commands, "demo", _demo, "show it at work for half a minute, on an embedded broker", DEMO)
     demo.add_argument(
         "--strategy",
         default="block",
         choices=["block", "drop_oldest", "drop_newest", "sample"],
-        help="what happens when the buffer is full (default: %(default)s)",
+        help="what gives way when the buffer fills (default: %(default)s)",
     )
     demo.add_argument(
         "--slow",
-        type=float,
+        type=_milliseconds,
         default=0.2,
         metavar="MS",
-        help="milliseconds that the application works on each record (default: %(default)s)",
+        help=f"milliseconds that the application works on each record, 0 to {SLOWEST:g} (default: %(default)s); 1 or more is never caught up with",
     )
     return parser
 
@@ -78,10 +127,25 @@ def _add(
     name: str,
     command: Callable[[argparse.Namespace, StopRequest], int],
     text: str,
+    epilog: str,
 ) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(command=command)
     return parser
+
+
+def _milliseconds(text: str) -> float:
+    """Read how slow the demonstration's application is."""
+    with suppress(ValueError):
+        if 0 <= float(text) <= SLOWEST:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of milliseconds from 0 to {SLOWEST:g}")
 
 
 def _settings() -> Settings:

@@ -10,7 +10,7 @@ record without an outcome.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sidecar.core.actions import Commit, CommitFailed, CommitOffset
 from sidecar.core.events import CommitFinished
@@ -27,7 +27,7 @@ class Commits:
     def __init__(self, state: EngineState) -> None:
         """Work on the engine's state; nothing is outstanding."""
         self._state = state
-        self._outstanding = False
+        self._outstanding: Mapping[TopicPartition, int] | None = None
         self._last = float("-inf")
         self._busy_at = float("-inf")
 
@@ -35,7 +35,7 @@ class Commits:
         """Ask for a commit if one is due and there is something to commit."""
         if not self._state.buffer.is_empty:
             self._busy_at = now
-        if self._outstanding or now < self._due():
+        if self._outstanding is not None or now < self._due():
             return
         offsets = {}
         for tp, partition in self._state.partitions.items():
@@ -44,19 +44,23 @@ class Commits:
                 partition.requested = offset
                 offsets[tp] = _commit_offset(partition, offset)
         if offsets:
-            self._outstanding = True
+            self._outstanding = {tp: commit.offset for tp, commit in offsets.items()}
             self._state.actions.append(Commit(offsets))
         self._last = now
 
     def next_due(self) -> float | None:
         """Return when :meth:`run` may have something to do; None: nothing waits to be committed."""
-        if self._outstanding or not any(_waits(partition) for partition in self._state.partitions.values()):
+        if self._outstanding is not None or not any(_waits(partition) for partition in self._state.partitions.values()):
             return None
         return self._due()
 
     def finished(self, event: CommitFinished) -> None:
-        """Take note of an answer. It concerns only partitions that are still in the epoch in which they were committed."""
-        self._outstanding = False
+        """Take note of an answer. It concerns only partitions that are still in the epoch in which they were committed.
+
+        The answer to a synchronous commit, on a revocation, leaves the asynchronous one outstanding: its own is still to come.
+        """
+        if event.offsets == self._outstanding:
+            self._outstanding = None
         current = [p for tp, epoch in event.epochs.items() if (p := self._state.partitions.get(tp)) and p.epoch == epoch]
         for partition in current:
             if event.error is None:

@@ -156,6 +156,7 @@ class EngineState:
         """Stop ``partition`` by policy: give back what is queued of it, take nothing more in this epoch."""
         partition.stopped = reason
         partition.suspect = None
+        partition.refused = 0  # nothing waits for its room any more
         self.holds_stale = True
         for chunk in self.buffer.drop_partition(partition.tp):
             self.release(chunk, ReleaseReason.STOPPED)

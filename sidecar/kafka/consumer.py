@@ -112,7 +112,7 @@ class KafkaConsumer:
         records = sum(map(len, chunks))
         self._refetched.gave_out(records)
         self._has_backlog = records >= limit or any(self._log_end(c.tp) > c.end + MANY_RECORDS for c in chunks)
-        self._turns.took(chunks)
+        self._turns.took(chunks, has_backlog=self._has_backlog)
         now = self._clocks.monotonic()
         if self._turns.is_over(now):
             self._begin_turn(now)
@@ -175,6 +175,11 @@ class KafkaConsumer:
     def unreadable_headers(self) -> Mapping[str, int]:
         """Count records whose headers could not be decoded, by topic."""
         return self._columns.unreadable
+
+    @property
+    def missed_offsets(self) -> Mapping[str, int]:
+        """Count offsets that the log lost before they were polled, by topic."""
+        return self._resets.missed
 
     @property
     def refetched_bytes(self) -> int:
@@ -281,13 +286,15 @@ class KafkaConsumer:
 
     def _on_revoke(self, tps: Sequence[TopicPartition]) -> None:
         self._listener.revoking(tps)
-        self._forget(tps)
+        self._give_up(tps)
 
     def _on_lost(self, tps: Sequence[TopicPartition]) -> None:
         self._listener.lost(tps)
-        self._forget(tps)
+        self._give_up(tps)
 
-    def _forget(self, tps: Sequence[TopicPartition]) -> None:
+    def _give_up(self, tps: Sequence[TopicPartition]) -> None:
+        """End the assignment of ``tps``. The client does so by itself, but not when a resume inside the callback assigned something anew."""
+        self._consumer.incremental_unassign([KafkaPartition(*tp) for tp in tps])
         self._owned.difference_update(tps)
         self._resets.forget(tps)
         self._turns.forget(tps)

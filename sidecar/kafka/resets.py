@@ -7,6 +7,7 @@ lost records (then ``SIDECAR_ON_OFFSET_OUT_OF_RANGE`` decides: records may be mi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -24,11 +25,12 @@ OnOutOfRange = Literal["stop", "earliest", "latest"]
 
 
 class Resets:
-    """Partitions that wait for a valid offset."""
+    """Partitions that wait for a valid offset; ``missed`` counts by topic the offsets that the log lost before they were polled."""
 
     def __init__(self, policy: OnOutOfRange, starts: Starts, tell: Callable[[OutOfRange, str], None]) -> None:
         """``tell`` hears of each offset that was out of range, and what was done."""
         self.waiting: dict[TopicPartition, float] = {}
+        self.missed: Counter[str] = Counter()
         self._policy = policy
         self._starts = starts
         self._tell = tell
@@ -66,6 +68,7 @@ class Resets:
         return self._out_of_range(consumer, OutOfRange(tp, wrong, *bounds), listener)
 
     def _out_of_range(self, consumer: Consumer, found: OutOfRange, listener: Listener) -> bool:
+        self.missed[found.tp.topic] += found.missed
         self._tell(found, self._policy)
         if self._policy == "stop":
             where = f"offset {found.offset} is not in the log, which has {found.begin} to {found.end}"

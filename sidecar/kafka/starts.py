@@ -33,6 +33,11 @@ class OutOfRange:
     begin: int
     end: int
 
+    @property
+    def missed(self) -> int:
+        """How many offsets were lost before they were polled; 0 where the offset lies after the end, since that tells no number."""
+        return max(0, self.begin - self.offset)
+
 
 @dataclass(frozen=True, slots=True)
 class Beginnings:

@@ -21,7 +21,7 @@ TURN_SECONDS = 0.5
 """How long a turn is at least. A rest throws away what the client has fetched, and going on again takes some milliseconds."""
 
 PATIENCE = 20
-"""Empty polls in a row after which a turn for the starved is over."""
+"""Polls in a row after which a turn for the starved is over: empty ones, or such as left no backlog. At a trickle it would else take for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +39,25 @@ class Turns:
         self._began = float("-inf")
         self._taken = 0
         self._empty_polls = 0
+        self._calm_polls = 0
         self._served: set[TopicPartition] = set()
         self._resting: set[TopicPartition] = set()
         self._hopeless: set[TopicPartition] = set()
 
-    def took(self, chunks: Iterable[Chunk]) -> None:
-        """Count what a poll brought."""
+    def took(self, chunks: Iterable[Chunk], *, has_backlog: bool) -> None:
+        """Count what a poll brought, and whether it left much behind."""
         before = self._taken
         for chunk in chunks:
             self._taken += len(chunk)
             self._served.add(chunk.tp)
         self._empty_polls = self._empty_polls + 1 if self._taken == before else 0
+        self._calm_polls = 0 if has_backlog else self._calm_polls + 1
 
     def is_over(self, now: float) -> bool:
         """Whether this turn is over; while nobody rests, an idle one takes for ever."""
         if self._taken >= TURN_RECORDS:
             return now >= self._began + TURN_SECONDS
-        return bool(self._resting) and self._empty_polls >= PATIENCE
+        return bool(self._resting) and self._calm_polls >= PATIENCE
 
     def next(self, fetched: set[TopicPartition], is_behind: Callable[[TopicPartition], bool], now: float) -> Change:
         """Begin another turn; ``fetched`` are the partitions that are not paused, ``is_behind`` tells whether one's log goes on."""
@@ -68,7 +70,7 @@ class Turns:
             Change(frozenset(fetched & self._served), frozenset()) if starved else Change(frozenset(), frozenset(self._resting))
         )
         self._resting = (self._resting | change.rest) - change.wake
-        self._taken = self._empty_polls = 0
+        self._taken = self._empty_polls = self._calm_polls = 0
         self._served = set()
         self._began = now
         return change

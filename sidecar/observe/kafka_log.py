@@ -31,6 +31,10 @@ class OffsetNotInLog(Protocol):
     def end(self) -> int:
         """The offset after the last one."""
 
+    @property
+    def missed(self) -> int:
+        """How many were lost before they were polled."""
+
 
 class KafkaLog:
     """Logs what stands between us and Kafka."""
@@ -45,17 +49,17 @@ class KafkaLog:
         """Log an error of the connection or of the stream."""
         line = self._repeats.add((name, sentence), sentence, 1, self._clock())
         if line is not None:
-            self._log.warning("kafka.trouble", error=name, reason=sentence, repeated=line.repeated)
+            repeated = {"repeated": line.repeated} if line.repeated > 1 else {}
+            self._log.warning("kafka.trouble", error=name, reason=sentence, **repeated)
 
     def out_of_range(self, found: OffsetNotInLog, policy: str) -> None:
-        """Log an offset that the log does not have: how many records were missed, where that is known, and what was done."""
-        missed = max(0, found.begin - found.offset)
+        """Log an offset that the log does not have: how many were lost before they were polled, and what was done."""
         self._log.warning(
             "kafka.offset_out_of_range",
             partition=str(found.tp),
             offset=found.offset,
             log_begin=found.begin,
             log_end=found.end,
-            missed_offsets=missed,
+            missed_offsets=found.missed,
             policy=policy,
         )

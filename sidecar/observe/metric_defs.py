@@ -44,6 +44,13 @@ RELEASED = MetricDef(
 UNREADABLE_HEADERS = MetricDef(
     "sidecar_unreadable_headers_total", "counter", _T, "Records whose headers could not be decoded and are missing downstream."
 )
+MISSED_OFFSETS = MetricDef(
+    "sidecar_missed_offsets_total",
+    "counter",
+    _T,
+    "Offsets that the log lost before they were polled: retention overtook the group. Counted when that is found out, whatever"
+    " SIDECAR_ON_OFFSET_OUT_OF_RANGE then does.",
+)
 BUFFERED = MetricDef("sidecar_records_buffered", "gauge", (), "Records polled and waiting for a flush.")
 IN_FLIGHT = MetricDef("sidecar_records_in_flight", "gauge", (), "Records in a flush, or waiting for its next attempt.")
 UNACCOUNTED = MetricDef(

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from sidecar.core.backpressure import State
 from sidecar.core.books import DropReason, ReleaseReason
 from sidecar.core.breaker import BreakerState
-from sidecar.core.snapshot import BooksView, PartitionView, Snapshot
+from sidecar.core.snapshot import BooksView, PartitionView
 from sidecar.observe import metric_defs as defs
 from sidecar.observe.lag import Lag, lag_of
 from sidecar.observe.metric_defs import MetricDef
@@ -68,7 +68,7 @@ class ReportCollector(Collector):
         report, log_ends = self._report(), self._log_ends()
         if report is None:
             return
-        yield from _books(report.engine, report.unreadable_headers)
+        yield from _books(report)
         yield from _pressure(report)
         yield from _flushes(report.flushes)
         yield from _flow(report)
@@ -124,13 +124,14 @@ def _bound(bound: float) -> str:
     return "+Inf" if math.isinf(bound) else str(bound)
 
 
-def _books(engine: Snapshot, unreadable: Mapping[str, int]) -> Iterator[Metric]:
-    books = engine.books
-    topics = {view.tp.topic for view in engine.partitions} | set(books.polled)
+def _books(report: Report) -> Iterator[Metric]:
+    books = report.engine.books
+    topics = {view.tp.topic for view in report.engine.partitions} | set(books.polled)
     yield _keyed(defs.POLLED, books.polled, topics)
     yield _keyed(defs.DELIVERED, books.delivered, topics)
     yield _keyed(defs.DEAD_LETTERED, books.dead_lettered, topics)
-    yield _keyed(defs.UNREADABLE_HEADERS, unreadable, topics)
+    yield _keyed(defs.UNREADABLE_HEADERS, report.unreadable_headers, topics)
+    yield _keyed(defs.MISSED_OFFSETS, report.missed_offsets, topics)
     yield _family(defs.DROPPED, [((*key, INTENT), n) for key, n in _with_zeros(books.dropped, topics, DropReason)])
     yield _family(defs.RELEASED, _with_zeros(books.released, topics, ReleaseReason))
     yield from _balance(books)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from sidecar.core.breaker import BreakerState
 from sidecar.core.snapshot import BooksView, PartitionView, Snapshot
 from sidecar.observe.lag import Lag, lag_of
 from sidecar.observe.verdicts import Why, end_of, explain, explain_process
@@ -92,7 +93,8 @@ def _flow(engine: Snapshot) -> dict[str, object]:
 
 def _breaker(engine: Snapshot) -> dict[str, object]:
     flow = engine.flow
-    return {"state": flow.breaker, "reason": flow.breaker_reason, "next_probe_seconds": _rounded(flow.next_probe_in)}
+    next_probe = flow.next_probe_in if flow.breaker == BreakerState.OPEN.value else None
+    return {"state": flow.breaker, "reason": flow.breaker_reason, "next_probe_seconds": _rounded(next_probe)}
 
 
 def _kafka(report: Report, log_ends: LogEnds | None, now: float) -> dict[str, object]:

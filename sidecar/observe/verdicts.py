@@ -81,8 +81,9 @@ def explain_process(report: Report, log_ends: LogEnds | None) -> Why:
     if report.engine.partitions:
         whys = [explain(view, report, end_of(log_ends, view)) for view in report.engine.partitions]
         worst = min(whys, key=lambda why: _SERIOUSNESS[why.verdict])
+        tp = report.engine.partitions[whys.index(worst)].tp
         same = sum(why.verdict is worst.verdict for why in whys)
-        return Why(worst.verdict, f"{same} of {len(whys)} partitions: {worst.sentence}")
+        return Why(worst.verdict, f"{same} of {len(whys)} partitions, as {tp}: {worst.sentence}")
     if report.engine.draining:
         return Why(Verdict.DRAINING, "the process drains and has no partitions any more")
     if report.trouble is not None:
@@ -96,7 +97,7 @@ def end_of(log_ends: LogEnds | None, view: PartitionView) -> int | None:
 
 
 def _here(case: _Case) -> str:
-    return f"{case.view.buffered} records are buffered, {case.view.in_flight} in flight"
+    return f"of this partition {case.view.buffered} records are buffered, {case.view.in_flight} in flight"
 
 
 def _stopped(case: _Case) -> str | None:

@@ -13,6 +13,7 @@ from sidecar.core.records import Chunk, TopicPartition
 from sidecar.core.results import Result
 from sidecar.observe.flush_stats import FlushStats, outcome_of
 from sidecar.observe.log_actions import Log, LogActions
+from sidecar.observe.unreadable import UnreadableHeaders
 from sidecar.runtime.report import FlushCounts, Report
 
 
@@ -25,6 +26,7 @@ class Watch:
         self._log = log
         self._wall = wall
         self._actions = LogActions(log)
+        self._unreadable = UnreadableHeaders(log)
         self._flushes = FlushStats()
         self._last_delivery: float | None = None
 
@@ -57,7 +59,9 @@ class Watch:
     def publish(self, report: Report) -> None:
         """Keep it, and log what was held back to be counted; with the last one everything, so that numbers add up over the lines."""
         self.report = report
-        self._actions.catch_up(math.inf if report.phase == "stopped" else report.made_at)
+        now = math.inf if report.phase == "stopped" else report.made_at
+        self._actions.catch_up(now)
+        self._unreadable.log(report.unreadable_headers, now)
 
     def assigned(self) -> list[TopicPartition]:
         """Return the partitions of the last report."""

@@ -85,6 +85,10 @@ class Client(Protocol):
         """Count records whose headers could not be decoded, by topic."""
 
     @property
+    def missed_offsets(self) -> Mapping[str, int]:
+        """Count offsets that the log lost before they were polled, by topic."""
+
+    @property
     def refetched_bytes(self) -> int:
         """Count the bytes that the client received and threw away again."""
 

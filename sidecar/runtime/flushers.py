@@ -12,8 +12,13 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 
 from sidecar.core.actions import StartFlush
+from sidecar.core.errors import SidecarError
 from sidecar.core.events import FlushFinished
 from sidecar.writers.protocol import Writer
+
+
+class WriterEnded(SidecarError):  # noqa: N818 -- what happened
+    """A writer tried to end its thread (``SystemExit`` and the like)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ class Flushers:
             self._serve(self._create())
         except Exception as defect:  # noqa: BLE001 -- the loop raises it
             self._outcomes.put(defect)
+        except BaseException as end:  # noqa: BLE001 -- as it is, it would end the process with a status of its own, or only this thread
+            self._outcomes.put(WriterEnded(repr(end)))
 
     def _serve(self, writer: Writer) -> None:
         try:

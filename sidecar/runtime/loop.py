@@ -199,6 +199,7 @@ class Loop:
                 rebalances=dict(membership.rebalances),
                 loop_seconds=dict(self.loop_seconds),
                 unreadable_headers=dict(driver.client.unreadable_headers),
+                missed_offsets=dict(driver.client.missed_offsets),
                 refetched_bytes=driver.client.refetched_bytes,
                 last_delivery_wall=driver.observer.last_delivery_wall,
                 memory_limit=self._limits.memory,

@@ -32,7 +32,8 @@ class Report:
     ``phase`` is one of ``starting``, ``joining``, ``running``, ``draining``, ``stopped``. ``joined`` latches at the
     first assignment. ``trouble`` is the current obstacle with Kafka for people (None: none is known).
     ``wall_ms`` is when it was made (Unix time), ``made_at`` the same on the monotonic clock: the age of the report is the loop's heartbeat.
-    ``loop_seconds`` sums where the loop's time went, ``commits`` counts by result, ``rebalances`` by kind.
+    ``loop_seconds`` sums where the loop's time went, ``commits`` counts by result, ``rebalances`` by kind,
+    ``unreadable_headers`` records and ``missed_offsets`` offsets by topic.
     """
 
     phase: str
@@ -47,6 +48,7 @@ class Report:
     rebalances: Mapping[str, int]
     loop_seconds: Mapping[str, float]
     unreadable_headers: Mapping[str, int]
+    missed_offsets: Mapping[str, int]
     refetched_bytes: int
     last_delivery_wall: float | None
     memory_limit: int

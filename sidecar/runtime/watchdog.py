@@ -61,5 +61,7 @@ class Watchdog:
         while not self._over.wait(CHECK_EVERY):
             status = verdict(self._clock(), self._beat(), self._stop.requested_at, self._bounds)
             if status is not None:
-                faulthandler.dump_traceback(all_threads=True)
-                os._exit(status)
+                try:
+                    faulthandler.dump_traceback(all_threads=True)
+                finally:  # also where there is no standard error to write to
+                    os._exit(status)

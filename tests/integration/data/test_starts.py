@@ -102,6 +102,7 @@ def test_by_default_an_offset_that_the_log_does_not_have_stops_the_partition_alo
                 "the partition is stopped, and the other one is delivered",
             )
             assert sidecar.get("/livez")[0] == 200
+            assert sidecar.metric("sidecar_missed_offsets_total", topic=topic) == 30
             assert drain(sidecar, status=4)["polled"] == 50
             assert len(sidecar.events("partition.stopped")) == 1
             assert sidecar.events("kafka.offset_out_of_range")[0]["missed_offsets"] == 30

@@ -34,8 +34,8 @@ def environ_without_kafka(**more: str) -> dict[str, str]:
                 "SIDECAR_KAFKA__GROUP_ID",
                 "SIDECAR_WRITER__URL",
                 "SIDECAR_MEMORY__LIMIT",
-                "0 drained; 1 a failure that a restart may mend; 2 wrong usage or configuration; 3 the drain ran out of time",
-                "4 stopped by policy",
+                *("0  drained", "1  a failure that a restart may mend", "2  wrong usage or configuration"),
+                *("3  the drain ran out of time", "4  stopped by policy"),
             ],
         ),
         (["run", "--help"], ["Consume until SIGTERM, then drain and exit."]),
@@ -58,7 +58,9 @@ def test_help_says_what_a_person_needs(arguments: list[str], helpful: list[str])
         (["runn"], "invalid choice: 'runn' (choose from 'run', 'check', 'config', 'demo')"),
         (["run", "--fast"], "unrecognized arguments: --fast"),
         (["demo", "--strategy", "hope"], "argument --strategy: invalid choice: 'hope'"),
-        (["demo", "--slow", "very"], "argument --slow: invalid float value: 'very'"),
+        (["demo", "--slow", "very"], "argument --slow: 'very' is not a number of milliseconds from 0 to 2"),
+        (["demo", "--slow", "-1"], "argument --slow: '-1' is not a number of milliseconds from 0 to 2"),
+        (["demo", "--slow", "nan"], "argument --slow: 'nan' is not a number of milliseconds from 0 to 2"),
     ],
 )
 def test_wrong_usage_is_told_and_exits_2(arguments: list[str], complaint: str) -> None:

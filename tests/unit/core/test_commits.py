@@ -161,3 +161,21 @@ def test_records_that_come_after_the_revocation_began_are_not_passed_by_the_clie
     bench.tell(Advanced({T0: 20}))
     bench.land(1)
     assert bench.engine.offsets_to_commit([T0]) == {T0: CommitOffset(10, 1, None)}
+
+
+def test_the_answer_to_a_synchronous_commit_is_not_taken_for_the_one_that_is_outstanding() -> None:
+    bench = Bench(SMALL, T0, T1)
+    bench.poll(chunk(T0), chunk(T1))
+    bench.land(1)
+    bench.wait_for_due()
+    bench.tell(RevokeBegun([T1]))
+    bench.land(2)
+    bench.tell(CommitFinished({T1: 10}, {T1: 1}, None))
+    bench.tell(Revoked([T1]))
+    bench.poll(chunk(T0, range(10, 20)))
+    bench.land(3)
+    bench.wait(10)
+    assert committed(bench) == [{"orders[0]": 10}]
+    answer(bench)
+    bench.wait(10)
+    assert committed(bench) == [{"orders[0]": 10}, {"orders[0]": 20}]

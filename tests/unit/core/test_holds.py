@@ -5,8 +5,9 @@ from dataclasses import replace
 from sidecar.core.actions import Pause, Resume
 from sidecar.core.config import EngineConfig, FlushLimits, Policy, Strategy
 from sidecar.core.events import Advanced, Assigned, PartitionFailed, Revoked
+from sidecar.core.records import RECORD_BYTES
 from sidecar.core.results import Systemic
-from tests.unit.core.examples import CLICKS, SMALL, T0, T1, Bench, chunk, only
+from tests.unit.core.examples import CLICKS, SMALL, T0, T1, Bench, chunk, only, sized
 
 SLOW = EngineConfig(max_messages=100, flush=FlushLimits(first_batch=90, max_batch=90, max_in_flight=1), pause_after=1.0)
 MIXED = replace(SLOW, policy=lambda topic: Policy(Strategy.BLOCK if topic == "orders" else Strategy.DROP_OLDEST))
@@ -112,3 +113,11 @@ def test_the_breaker_holds_partitions_of_every_strategy() -> None:
     bench.poll(chunk(CLICKS))
     bench.land(1, Systemic("refused"))
     assert bench.holds == {T0: ("breaker",), CLICKS: ("breaker",)}
+
+
+def test_a_partition_that_is_stopped_while_its_record_waits_for_room_keeps_no_other_from_flowing() -> None:
+    bench = Bench(replace(SLOW, max_bytes=10 * RECORD_BYTES), T0, T1)
+    bench.poll(chunk(T1, range(1)), sized(T0, 0, [20 * RECORD_BYTES]))
+    assert bench.holds == {T0: ("buffer", "room"), T1: ("buffer", "room")}
+    bench.tell(PartitionFailed(T0, "poison"))
+    assert bench.holds == {T0: ("stopped",)}

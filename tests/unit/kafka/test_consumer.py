@@ -266,3 +266,21 @@ def test_an_unreachable_broker_is_trouble_and_nothing_is_raised(cluster: MockClu
     assert trouble is not None
     assert trouble.endswith("SIDECAR_KAFKA__BOOTSTRAP_SERVERS)")
     assert after is None
+
+
+def test_a_partition_that_a_resume_assigns_anew_inside_a_revocation_does_not_keep_the_revoked_one_here(
+    cluster: MockCluster,
+) -> None:
+    cluster.commit(GROUP, {P1: 100})
+    with Member(cluster) as member:
+        member.poll_until(lambda: member.notes.stops)  # P1 is fetched no more, so a resume cannot seek
+        member.notes.on_revoking = lambda _tps: member.client.resume({P1: 0})
+        with Member(cluster) as other:
+            member.poll_until(lambda: other.owns(P0) and member.owns(P1), other)
+            member.notes.on_revoking = lambda _tps: None
+            cluster.produce(P0, b"for the other alone")
+            (chunk,) = other.poll_records(1)
+            came_here = [chunk for _ in range(50) for chunk in member.client.poll(10, 0.01)]
+
+    assert chunk.values == [b"for the other alone"]
+    assert came_here == []

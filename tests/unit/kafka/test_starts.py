@@ -75,6 +75,7 @@ def test_an_offset_out_of_range_is_told_with_the_bounds_and_the_policy_moves_on(
         chunks = member.poll_records(3 - goes_on_at)
 
     assert member.out_of_range == [(OutOfRange(P0, 1000, 0, 2), policy)]
+    assert member.client.missed_offsets == {TOPIC: 0}
     assert member.notes.moves == [(P0, goes_on_at)]
     assert [value for chunk in chunks for value in chunk.values] == [b"a", b"b", b"c"][goes_on_at:]
 
@@ -93,6 +94,27 @@ def test_an_offset_out_of_range_stops_the_partition_alone(cluster: MockCluster) 
     assert "offset 1000 is not in the log, which has 0 to 1" in member.notes.stops[P0]
     assert "SIDECAR_ON_OFFSET_OUT_OF_RANGE" in member.notes.stops[P0]
     assert [policy for _, policy in member.out_of_range] == ["stop"]
+
+
+class Overtaken:
+    """A log of which retention left offsets 40 to 50, and a group that stands at 10 in it."""
+
+    def committed(self, _consumer: object, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(tps, 10)
+
+    def bounds(self, _tp: object) -> tuple[int, int]:
+        return 40, 50
+
+
+def test_offsets_that_the_log_lost_are_counted_even_where_the_partition_is_stopped() -> None:
+    told: list[OutOfRange] = []
+    resets, notes = Resets("stop", cast("Starts", Overtaken()), lambda found, _policy: told.append(found)), Notes()
+    notes.epochs = {P0: 1, P1: 1}
+    resets.begin(CLIENT, P0, 0.0, notes)
+    resets.begin(CLIENT, P1, 0.0, notes)
+
+    assert [found.missed for found in told] == [30, 30]
+    assert resets.missed == {TOPIC: 60}
 
 
 class Times:

@@ -21,12 +21,12 @@ class Group:
 
     def turn(self, *served: TopicPartition) -> Change:
         for tp in served:
-            self.turns.took([chunk(tp, range(TURN_RECORDS))])
+            self.turns.took([chunk(tp, range(TURN_RECORDS))], has_backlog=True)
         return self.end()
 
     def fruitless_turn(self) -> Change:
         for _ in range(PATIENCE):
-            self.turns.took([])
+            self.turns.took([], has_backlog=False)
         return self.end()
 
     def end(self) -> Change:
@@ -63,7 +63,7 @@ def test_a_partition_at_its_end_is_not_starved() -> None:
 def test_a_turn_takes_its_time_however_many_records_come() -> None:
     group = Group()
     group.turn(A, B, C)
-    group.turns.took([chunk(A, range(TURN_RECORDS))])
+    group.turns.took([chunk(A, range(TURN_RECORDS))], has_backlog=True)
     assert not group.turns.is_over(group.now + TURN_SECONDS / 2)
 
 
@@ -85,7 +85,7 @@ def test_what_gave_nothing_can_starve_again_once_it_gave_some() -> None:
 def test_an_idle_turn_is_not_over_while_nobody_rests() -> None:
     turns = Turns()
     for _ in range(PATIENCE):
-        turns.took([])
+        turns.took([], has_backlog=False)
     assert not turns.is_over(1000.0)
 
 
@@ -94,3 +94,20 @@ def test_what_the_engine_holds_is_not_woken() -> None:
     group.turn(A)
     group.turns.forget([A])
     assert group.turn(C) == NOBODY
+
+
+def test_a_turn_for_the_starved_ends_when_only_a_trickle_comes_of_them() -> None:
+    group = Group(behind={A, C})
+    group.turn(A)
+    group.behind = {A}
+    for offset in range(PATIENCE):
+        group.turns.took([chunk(C, range(offset, offset + 1))], has_backlog=False)
+    assert group.end().wake == {A}
+
+
+def test_a_turn_for_the_starved_goes_on_while_they_have_a_backlog() -> None:
+    group = Group(behind={A, C})
+    group.turn(A)
+    for offset in range(2 * PATIENCE):
+        group.turns.took([chunk(C, range(offset, offset + 1))], has_backlog=True)
+    assert not group.turns.is_over(group.now + 10 * TURN_SECONDS)

@@ -91,6 +91,7 @@ def a_report(engine: Snapshot | None = None, **changes: Any) -> Report:
         rebalances={"assigned": 1},
         loop_seconds={"poll": 12.5},
         unreadable_headers={},
+        missed_offsets={},
         refetched_bytes=0,
         last_delivery_wall=NOW_MS / 1000 - 2,
         memory_limit=1 << 28,

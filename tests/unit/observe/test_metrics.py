@@ -49,7 +49,7 @@ def test_before_the_first_report_there_is_only_the_build() -> None:
 
 
 def test_every_metric_of_the_table_is_served_with_its_labels() -> None:
-    busy = a_report(unreadable_headers={"orders": 1})
+    busy = a_report(unreadable_headers={"orders": 1}, missed_offsets={"orders": 3})
     samples = scrape(busy, log_ends(100))
     for metric in METRICS:
         name = f"{metric.name}_count" if metric.kind == "histogram" else metric.name
@@ -86,6 +86,12 @@ def test_books_are_counted_by_topic_and_reason() -> None:
     assert value(samples, "sidecar_unaccounted_records") == 0
 
 
+def test_what_is_missing_downstream_is_counted_by_topic() -> None:
+    samples = scrape(a_report(unreadable_headers={"orders": 2}, missed_offsets={"orders": 30}))
+    assert value(samples, "sidecar_unreadable_headers_total", topic="orders") == 2
+    assert value(samples, "sidecar_missed_offsets_total", topic="orders") == 30
+
+
 def test_a_defect_in_the_books_shows() -> None:
     broken = a_snapshot(books=replace(BOOKS, unaccounted=-3))
     assert value(scrape(a_report(broken)), "sidecar_unaccounted_records") == -3
@@ -94,8 +100,8 @@ def test_a_defect_in_the_books_shows() -> None:
 def test_every_outcome_of_an_assigned_topic_is_there_at_zero_before_its_first_record() -> None:
     fresh = a_partition(tp=TopicPartition("clicks", 0), position=None, committable=None, committed=None)
     samples = scrape(a_report(a_snapshot(fresh)))
-    for name in ("polled", "delivered", "dead_lettered"):
-        assert value(samples, f"sidecar_records_{name}_total", topic="clicks") == 0
+    for name in ("records_polled", "records_delivered", "records_dead_lettered", "unreadable_headers", "missed_offsets"):
+        assert value(samples, f"sidecar_{name}_total", topic="clicks") == 0
     for drop in DropReason:
         assert value(samples, "sidecar_records_dropped_total", topic="clicks", reason=drop.value, intent="policy") == 0
     for release in ReleaseReason:

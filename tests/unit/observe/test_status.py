@@ -34,7 +34,7 @@ def test_a_partition_shows_its_offsets_its_lag_and_why() -> None:
             "holds": ["buffer"],
             "why": {
                 "verdict": "held_buffer",
-                "sentence": "the buffer is 90% full: the downstream takes less than Kafka brings; 20 records are buffered, 10 in flight",
+                "sentence": "the buffer is 90% full: the downstream takes less than Kafka brings; of this partition 20 records are buffered, 10 in flight",
             },
         }
     ]
@@ -83,8 +83,15 @@ def test_what_is_not_known_is_null() -> None:
     assert document["breaker"] == {"state": "closed", "reason": None, "next_probe_seconds": None}
 
 
+def test_only_an_open_breaker_has_a_next_probe() -> None:
+    for breaker in ("closed", "half_open"):
+        flow = replace(FLOW, breaker=breaker, breaker_reason=None, next_probe_in=0.0)
+        document = status(a_report(a_snapshot(flow=flow)), log_ends(100), NOW_MS, NOW)
+        assert document["breaker"] == {"state": breaker, "reason": None, "next_probe_seconds": None}
+
+
 def test_numbers_are_rounded_for_people() -> None:
-    flow = replace(FLOW, interval=0.123456, next_probe_in=1.98765)
+    flow = replace(FLOW, interval=0.123456, breaker="open", next_probe_in=1.98765)
     document = status(a_report(a_snapshot(flow=flow, utilization=1 / 3)), log_ends(100), NOW_MS, NOW + 0.98765)
     flow_part, buffer, breaker = document["flow"], document["buffer"], document["breaker"]
     assert isinstance(flow_part, dict)

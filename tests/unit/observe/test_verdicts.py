@@ -77,7 +77,7 @@ def test_the_process_says_the_most_serious_verdict_of_its_partitions() -> None:
     stopped = a_partition(tp=ORDERS._replace(partition=1), stopped="poison record at offset 3")
     why = explain_process(a_report(a_snapshot(a_partition(), stopped)), log_ends(100, 100))
     assert why.verdict is Verdict.STOPPED
-    assert why.sentence == "1 of 2 partitions: stopped until a restart: poison record at offset 3"
+    assert why.sentence == "1 of 2 partitions, as orders[1]: stopped until a restart: poison record at offset 3"
 
 
 @pytest.mark.parametrize(

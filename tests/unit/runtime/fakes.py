@@ -60,6 +60,7 @@ class FakeClient:
         self.at: dict[TopicPartition, int] = {}
         self.trouble: str | None = None
         self.unreadable_headers: Mapping[str, int] = {}
+        self.missed_offsets: Mapping[str, int] = {}
         self.timeouts: list[float] = []
         self.has_backlog = False
         self.refetched_bytes = 0

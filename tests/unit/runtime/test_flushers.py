@@ -11,7 +11,7 @@ from sidecar.core.errors import WriterUnavailable
 from sidecar.core.events import FlushFinished
 from sidecar.core.records import Batch
 from sidecar.core.results import Delivered, Result, Retriable
-from sidecar.runtime.flushers import Flushed, Flushers, Outcome
+from sidecar.runtime.flushers import Flushed, Flushers, Outcome, WriterEnded
 from sidecar.writers.protocol import Writer
 from tests.unit.runtime.fakes import P0, Clock, records
 
@@ -107,6 +107,20 @@ def test_what_a_writer_raises_reaches_the_loop_as_it_is_and_the_writer_is_closed
     assert isinstance(outcome, Defect)
     assert flushers.stop(WITHIN)
     assert writer.closed.is_set()
+
+
+def test_a_writer_that_ends_its_thread_reaches_the_loop_as_a_failure_and_not_as_an_end_of_the_process() -> None:
+    def write() -> Result:
+        raise SystemExit(0)
+
+    writer = ScriptedWriter(write)
+    flushers, outcomes = start(lambda: writer)
+    flushers.submit(order(1))
+    outcome = outcomes.get(timeout=WITHIN)
+
+    assert isinstance(outcome, WriterEnded)
+    assert str(outcome) == "SystemExit(0)"
+    assert flushers.stop(WITHIN)
 
 
 def test_a_writer_that_cannot_be_made_reaches_the_loop() -> None:

@@ -59,3 +59,11 @@ def test_past_a_deadline_the_process_ends_and_shows_what_hangs(beat: float, requ
 
     assert ended.returncode == status
     assert "hang_in_the_loop" in ended.stderr
+
+
+def test_the_process_ends_also_where_there_is_no_standard_error_to_write_to() -> None:
+    code = "import sys\nsys.stderr = None\n" + STALLED.format(beat=0.0, requested_at=None)
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False)
+
+    assert ended.returncode == 1
