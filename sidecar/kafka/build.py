@@ -32,6 +32,9 @@ CONNECTION = (
 )
 """Beginnings of the properties that say how to reach brokers; a client that does not consume knows no others."""
 
+INTERNAL = "^__.*"
+"""Topics that Kafka and its tools keep for themselves, by their own convention."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -70,7 +73,7 @@ def build_consumer(properties: Properties, wanted: Wanted, offsets: LogOffsets, 
     starts = Starts(wanted.start, offsets)
     with naming_the_setting():
         return KafkaConsumer(
-            properties,
+            {**properties, **without_internal_topics(properties, wanted.topics)},
             wanted.topics,
             columns=Columns(only, epoch_of, with_headers=wanted.with_headers),
             starts=starts,
@@ -78,6 +81,19 @@ def build_consumer(properties: Properties, wanted: Wanted, offsets: LogOffsets, 
             trouble=Trouble(time.monotonic, tell.trouble),
             clocks=Clocks(time.monotonic, time.time),
         )
+
+
+def without_internal_topics(properties: Properties, topics: Sequence[str]) -> Properties:
+    """Return what keeps patterns from taking topics like ``__consumer_offsets``; nothing where one of ``topics`` names such topics itself.
+
+    Nor with the new group protocol: there the broker matches patterns, and a client that does not know a topic of its assignment
+    never takes it over, nor gives anything up for another member.
+    """
+    if properties.get("group.protocol") == "consumer":
+        return {}
+    has_pattern = any(topic.startswith("^") for topic in topics)
+    names_internal = any(topic.startswith(("__", "^__")) for topic in topics)
+    return {"topic.blacklist": INTERNAL} if has_pattern and not names_internal else {}
 
 
 @contextmanager

@@ -43,12 +43,12 @@ class Resets:
         self.retry(consumer, now, listener)
 
     def retry(self, consumer: Consumer, now: float, listener: Listener) -> None:
-        """Try again what is due."""
+        """Try again what is due. After one question without an answer the others wait, too: each could take the loop its whole time-out."""
         for tp in [tp for tp, due in self.waiting.items() if due <= now]:
-            if self._reset(consumer, tp, listener):
-                del self.waiting[tp]
-            else:
-                self.waiting[tp] = now + RETRY
+            if not self._reset(consumer, tp, listener):
+                self.waiting = dict.fromkeys(self.waiting, now + RETRY)
+                return
+            del self.waiting[tp]
 
     def forget(self, tps: Sequence[TopicPartition]) -> None:
         """Partitions are ours no more."""

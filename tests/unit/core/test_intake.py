@@ -194,6 +194,19 @@ def test_sample_under_pressure_with_nothing_to_keep_moves_the_ledger_all_the_sam
     assert bench.shot.books.dropped == {("clicks", "sample"): 50}
 
 
+def test_what_sampling_kept_and_does_not_fit_is_dropped_as_sampled_too_and_its_offsets_may_be_committed() -> None:
+    bench = Bench(config(clicks=Policy(Strategy.SAMPLE, sample_rate=10)), T0, CLICKS)
+    bench.poll(chunk(T0, range(6)))
+    bench.poll(chunk(CLICKS, range(4_000), keys=KEYS))
+    kept = [offset for offset, key in enumerate(KEYS) if crc32(key) < 2**32 // 10]
+    assert bench.shot.buffer_records == 10
+    assert bench.shot.books.dropped == {("clicks", "sample"): 4_000 - 4}
+    delivered(bench)
+    carried = [each for start in bench.flushed() for each in start.batch.chunks if each.tp == CLICKS]
+    assert offsets_of(carried) == kept[:4]
+    assert bench.committable(CLICKS) == 4_000
+
+
 def test_sample_drops_what_does_not_fit() -> None:
     bench = Bench(config(Policy(Strategy.SAMPLE)), T0)
     bench.poll(chunk(offsets=range(15)))

@@ -28,11 +28,15 @@ def flying(config: EngineConfig = SMALL, records: int = 10) -> Bench:
     return bench
 
 
+MANY_FLUSHES = 100
+
+
 def poisoned_by(*bad: int) -> dict[str, list[int]]:
     """Run a batch of ten to its end, each flush that holds a ``bad`` offset being poison; return what became of them."""
     bench = flying(DROPPING)
     done, index = [], 0
     while index < len(bench.flushed()):
+        assert index < MANY_FLUSHES, "the poison is not found"
         start = bench.flushed()[index]
         offsets = offsets_of(start.batch.chunks)
         done.append(len(offsets))
@@ -151,6 +155,7 @@ def test_one_poison_record_among_ten_is_found_in_few_calls(bad: int) -> None:
 def test_poison_stops_the_partition_at_the_bad_record_and_delivers_those_before_it() -> None:
     bench, index = flying(), 0
     while index < len(bench.flushed()):
+        assert index < MANY_FLUSHES, "the poison is not found"
         start = bench.flushed()[index]
         bench.land(start.flight, Poison("422") if 6 in offsets_of(start.batch.chunks) else None)
         index += 1
@@ -163,6 +168,7 @@ def test_poison_in_a_shared_batch_stops_only_the_partition_that_has_it() -> None
     bench, index = Bench(SMALL, T0, T1), 0
     bench.poll(chunk(T0, range(5)), chunk(T1, range(5)))
     while index < len(bench.flushed()):
+        assert index < MANY_FLUSHES, "the poison is not found"
         start = bench.flushed()[index]
         bad = any(each.tp == T1 and 2 in each.offsets for each in start.batch.chunks)
         bench.land(start.flight, Poison("422") if bad else None)

@@ -27,9 +27,15 @@ class Member:
     """A consumer with its listener. It leaves the group when the ``with`` block ends."""
 
     def __init__(
-        self, cluster: MockCluster, *, start: Start = "earliest", policy: OnOutOfRange = "stop", **properties: str | int
+        self,
+        cluster: MockCluster,
+        *,
+        start: Start = "earliest",
+        policy: OnOutOfRange = "stop",
+        topic: str = TOPIC,
+        **properties: str | int,
     ) -> None:
-        """``properties`` have ``_`` for each ``.``."""
+        """``topic`` may be a pattern; ``properties`` have ``_`` for each ``.``."""
         self.notes = Notes()
         self.trouble: list[tuple[str, str]] = []
         self.out_of_range: list[tuple[OutOfRange, str]] = []
@@ -50,7 +56,7 @@ class Member:
         }
         tell = Tell(lambda *words: self.trouble.append(words), lambda *words: self.out_of_range.append(words))
         offsets = build_log_offsets(config)
-        wanted = Wanted([TOPIC], start, policy, with_headers=True)
+        wanted = Wanted([topic], start, policy, with_headers=True)
         self.client: KafkaConsumer = build_consumer(config, wanted, offsets, self.notes.epoch_of, tell)
 
     def __enter__(self) -> Self:

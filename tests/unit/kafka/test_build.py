@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sidecar.core.errors import ConfigurationError
-from sidecar.kafka.build import Properties, Tell, Wanted, build_consumer, build_log_offsets, connection
+from sidecar.kafka.build import Properties, Tell, Wanted, build_consumer, build_log_offsets, connection, without_internal_topics
 
 REACHABLE = {"bootstrap.servers": "127.0.0.1:1", "group.id": "group"}
 SECRET = "hunter2"  # noqa: S105 -- made up; the test looks for it
@@ -64,3 +64,22 @@ def test_a_refused_property_of_the_consumer_is_named_and_no_secret_is(wrong: Pro
 def test_a_refused_property_of_the_connection_is_named_too() -> None:
     with pytest.raises(ConfigurationError, match=r"SIDECAR_KAFKA__\*: .*security\.protocol"):
         build_log_offsets({**REACHABLE, "security.protocol": "telepathy", "sasl.password": SECRET})
+
+
+@pytest.mark.parametrize(
+    ("topics", "kept_out"),
+    [
+        (["^.*"], True),
+        (["orders", "^.*s$"], True),
+        (["orders"], False),
+        (["__consumer_offsets"], False),
+        (["^__audit.*"], False),
+        (["^orders", "__audit"], False),
+    ],
+)
+def test_patterns_take_no_internal_topic_that_was_not_asked_for(topics: list[str], *, kept_out: bool) -> None:
+    assert ("topic.blacklist" in without_internal_topics({}, topics)) is kept_out
+
+
+def test_with_the_new_group_protocol_the_client_must_know_every_topic_that_the_broker_may_assign() -> None:
+    assert without_internal_topics({"group.protocol": "consumer"}, ["^.*"]) == {}

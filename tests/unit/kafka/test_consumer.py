@@ -284,3 +284,12 @@ def test_a_partition_that_a_resume_assigns_anew_inside_a_revocation_does_not_kee
 
     assert chunk.values == [b"for the other alone"]
     assert came_here == []
+
+
+def test_a_pattern_that_matches_everything_takes_no_internal_topic(cluster: MockCluster) -> None:
+    cluster.create_topic("__consumer_offsets", 1)
+    with Member(cluster, topic="^.*") as member:
+        member.poll_until(lambda: member.notes.epochs)
+        owned = set(member.notes.epochs)
+
+    assert owned == {P0, P1}

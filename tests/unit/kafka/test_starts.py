@@ -131,15 +131,18 @@ def test_a_time_is_asked_for_as_a_time() -> None:
 class Silent:
     """Brokers that do not answer, and a client that must not be told to fetch anything."""
 
+    def __init__(self) -> None:
+        self.questions = 0
+
     def committed(self, _consumer: object, _tps: object) -> None:
-        return None
+        self.questions += 1
 
     def bounds(self, _tp: object) -> None:
         return None
 
 
-def silent_resets() -> Resets:
-    return Resets("earliest", cast("Starts", Silent()), lambda *_: None)
+def silent_resets(brokers: Silent | None = None) -> Resets:
+    return Resets("earliest", cast("Starts", brokers or Silent()), lambda *_: None)
 
 
 CLIENT = cast("Consumer", object())
@@ -165,3 +168,16 @@ def test_a_reset_without_an_answer_is_tried_again_later_until_the_partition_leav
 
     assert (first, not_due, again) == ({P0: 6.0}, {P0: 6.0}, {P0: 7.0})
     assert (resets.waiting, notes.moves, notes.stops) == ({}, [], {})
+
+
+def test_one_question_without_an_answer_is_enough_for_all_that_wait() -> None:
+    brokers, notes = Silent(), Notes()
+    resets = silent_resets(brokers)
+    notes.epochs = {P0: 1, P1: 1}
+    resets.begin(CLIENT, P0, 0.0, notes)
+    resets.begin(CLIENT, P1, 1.0, notes)
+    before = brokers.questions
+    resets.retry(CLIENT, 9.0, notes)
+
+    assert brokers.questions == before + 1
+    assert resets.waiting == {P0: 10.0, P1: 10.0}
