@@ -17,6 +17,7 @@ import msgspec
 UP_WITHIN = 20.0
 LOOK_AGAIN = 0.05
 ANSWER_WITHIN = 5.0
+HEARD_WITHIN = 1.0
 
 
 @contextmanager
@@ -37,8 +38,8 @@ class Sidecar:
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.port = 0
+        self.log = log
         self._process = process
-        self._log = log
 
     def wait_until_up(self) -> None:
         """Return when its admin server answers. Raises RuntimeError, with its log, when it does not."""
@@ -50,7 +51,7 @@ class Sidecar:
                 if self._answers():
                     return
             time.sleep(LOOK_AGAIN)
-        raise RuntimeError(f"the sidecar did not come up:\n{self._log.read_text(encoding='utf-8')}")
+        raise RuntimeError(f"the sidecar did not come up:\n{self.log.read_text(encoding='utf-8')}")
 
     def status(self) -> dict[str, Any]:
         """Return its ``/status``."""
@@ -62,16 +63,33 @@ class Sidecar:
             connection.close()
         return document
 
+    def has_partitions(self) -> bool:
+        """Whether it has joined the group."""
+        return self._event("partitions.assigned") is not None
+
+    def heard_the_terminal(self) -> bool:
+        """Whether a Ctrl-C reached it, too, as it does all processes of a terminal; a further signal would end it at once."""
+        deadline = time.monotonic() + HEARD_WITHIN
+        while time.monotonic() < deadline:
+            if self._event("drain.started") is not None:
+                return True
+            time.sleep(LOOK_AGAIN)
+        return False
+
     def drain(self, within: float) -> int:
         """Send SIGTERM; return the exit status. Raises subprocess.TimeoutExpired when it does not end."""
         self._process.terminate()
+        return self.wait(within)
+
+    def wait(self, within: float) -> int:
+        """Return the exit status. Raises subprocess.TimeoutExpired when it does not end within so many seconds."""
         return self._process.wait(within)
 
     def last_books(self) -> dict[str, Any]:
         """Return the books that it closed when it ended. Raises RuntimeError when it did not end in order."""
         stopped = self._event("sidecar.stopped")
         if stopped is None:
-            raise RuntimeError(f"the sidecar ended without closing its books:\n{self._log.read_text(encoding='utf-8')}")
+            raise RuntimeError(f"the sidecar ended without closing its books:\n{self.log.read_text(encoding='utf-8')}")
         books: dict[str, Any] = stopped["books"]
         return books
 
@@ -83,7 +101,7 @@ class Sidecar:
 
     def _event(self, name: str) -> dict[str, Any] | None:
         """Return the first log line of this event; a line that is still being written is not one yet."""
-        for line in self._log.read_bytes().splitlines(keepends=True):
+        for line in self.log.read_bytes().splitlines(keepends=True):
             if line.endswith(b"\n") and line.startswith(b"{"):
                 fields: dict[str, Any] = msgspec.json.decode(line)
                 if fields["event"] == name:

@@ -1,4 +1,4 @@
-"""Progress: one line a second, and the closing books."""
+"""Progress: one line a second, at most 80 columns wide."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from sidecar.demo.traffic import Traffic
 
 EVERY = 1.0
 
-HEADER = f"{'time':>5}  {'state':<9} {'buffer':>6}  {'held':>4} {'lag':>16}  {'produced/s':>10} {'delivered/s':>11}  why"
+HEADER = f"{'time':>4}  {'state':<8} {'buffer':>6} {'held':>4} {'lag':>7} {'age':>6} {'in/s':>6} {'out/s':>6}  why"
+
+LEGEND = """\
+held: partitions of which nothing is taken. lag: records without an outcome (log
+ends are asked for every 2 s), age: of the oldest. in: produced, out: delivered."""
 
 
 class Progress:
@@ -23,8 +27,8 @@ class Progress:
         self._produced = self._taken = 0
 
     def header(self) -> None:
-        """Print the names of the columns."""
-        print(HEADER, flush=True)
+        """Print what the columns mean, and their names."""
+        print(f"{LEGEND}\n\n{HEADER}", flush=True)
         self._began = self._told_at = time.monotonic()
 
     def wait(self) -> None:
@@ -38,34 +42,16 @@ class Progress:
         produced = (self._traffic.produced - self._produced) / seconds
         taken = (self._application.taken - self._taken) / seconds
         self._told_at, self._produced, self._taken = now, self._traffic.produced, self._application.taken
-        held = sum(bool(partition["held"]) for partition in status["partitions"])
-        print(
-            f"{now - self._began:4.0f}s  {status['state']:<9} {status['buffer']['utilization']:6.0%} "
-            f"{held:>2}/{len(status['partitions'])} {_lag(status['lag']):>16}  "
-            f"{produced:>10,.0f} {taken:>11,.0f}  {status['why']['verdict']}",
-            flush=True,
-        )
-
-    def close_books(self, books: dict[str, Any]) -> bool:
-        """Print where every record went; return whether all is accounted for."""
-        produced, unique = self._traffic.produced, self._application.unique
-        dropped = sum(books["dropped"].values())
-        missing = produced - unique - dropped
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in books["dropped"].items() if count) or "none"
-        rows = [
-            ("produced", f"{produced:,}"),
-            ("delivered", f"{unique:,} (the application counted them by id)"),
-            ("dropped", f"{dropped:,} ({reasons})" if dropped else "0"),
-            ("duplicates", f"{self._application.duplicates:,}"),
-            ("missing", f"{missing:,} = produced - delivered - dropped"),
-            ("balance", f"{books['unaccounted']:,} polled records without an outcome"),
-        ]
-        for name, text in rows:
-            print(f"  {name:<11}{text}")
-        return bool(missing == 0 and books["unaccounted"] == 0)
+        print(f"{now - self._began:3.0f}s  {describe(status, produced, taken)}", flush=True)
 
 
-def _lag(lag: dict[str, Any]) -> str:
-    if lag["records"] is None:
-        return "unknown"
-    return f"{lag['records']:,} / {lag['seconds'] or 0:.1f} s"
+def describe(status: dict[str, Any], produced: float, taken: float) -> str:
+    """Return the columns after the time, from a status document and the two rates."""
+    partitions, lag = status["partitions"], status["lag"]
+    held = f"{sum(bool(partition['held']) for partition in partitions)}/{len(partitions)}"
+    records = "?" if lag["records"] is None else f"{lag['records']:,}"
+    age = "?" if lag["seconds"] is None else f"{lag['seconds']:.1f} s"
+    return (
+        f"{status['state']:<8} {status['buffer']['utilization']:6.0%} {held:>4} {records:>7} {age:>6} "
+        f"{produced:>6,.0f} {taken:>6,.0f}  {status['why']['verdict']}"
+    )

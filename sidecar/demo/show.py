@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tempfile
 import time
+from http.client import HTTPException
 from pathlib import Path
 
 from sidecar.demo.application import SlowApplication
+from sidecar.demo.closing import Closing
 from sidecar.demo.process import Sidecar, sidecar
 from sidecar.demo.progress import Progress
 from sidecar.demo.traffic import Shape, Traffic
@@ -14,14 +16,23 @@ from sidecar.kafka.embedded import EmbeddedBroker
 from sidecar.runtime.loop import ExitStatus, StopRequest
 
 TOPIC = "events"
-DRAIN_TIMEOUT = 20
-CATCH_UP = 30.0
+
+DRAIN_TIMEOUT = 30
+"""Seconds; longer than the slowest application works on a full buffer."""
+
+CATCH_UP = 15.0
 """Seconds after the last record that the sidecar gets to catch up before the demonstration drains it."""
 
 INTRODUCTION = """\
-A producer writes {base:,} records/s to an embedded Kafka broker, and {spike:,} records/s between second {start:.0f} and {end:.0f}.
-The application takes {capacity:,.0f} records/s at most. Between them runs the sidecar, with room for {room:,} records
-and strategy {strategy}. Its log is in {log}.
+A producer writes {base:,} records/s to an embedded Kafka broker, {spike:,} records/s
+between second {start:.0f} and {end:.0f}. The application takes {capacity}.
+Between them runs the sidecar: room for {room:,} records, strategy {strategy}.
+"""
+
+ADDRESSES = """\
+status   http://127.0.0.1:{port}/status
+metrics  http://127.0.0.1:{port}/metrics
+log      {log} (until the end)
 """
 
 ROOM = 10_000
@@ -30,38 +41,43 @@ ROOM = 10_000
 def show(strategy: str, seconds_per_record: float, stop: StopRequest) -> int:
     """Run the demonstration; return 0 when every record was accounted for."""
     shape = Shape()
-    with tempfile.TemporaryDirectory(prefix="kafka-sidecar-demo-") as folder:
-        log = Path(folder) / "sidecar.log"
-        capacity = 1 / seconds_per_record if seconds_per_record else float("inf")
-        print(
-            INTRODUCTION.format(
-                base=shape.base,
-                spike=shape.spike,
-                start=shape.spike_from,
-                end=shape.spike_to,
-                capacity=capacity,
-                room=ROOM,
-                strategy=strategy,
-                log=log,
-            )
-        )
-        application = SlowApplication(seconds_per_record)
-        broker = EmbeddedBroker()
-        broker.create_topic(TOPIC)
-        application.start()
-        try:
+    print(introduction(shape, strategy, seconds_per_record))
+    application = SlowApplication(seconds_per_record)
+    broker = EmbeddedBroker()
+    broker.create_topic(TOPIC)
+    application.start()
+    try:
+        with tempfile.TemporaryDirectory(prefix="kafka-sidecar-demo-") as folder:
+            log = Path(folder) / "sidecar.log"
             with sidecar(_environment(broker, application, strategy), log) as process:
                 return _watch(process, Traffic(broker, TOPIC, shape), application, stop)
-        finally:
-            application.stop()
+    finally:
+        application.stop()
+
+
+def introduction(shape: Shape, strategy: str, seconds_per_record: float) -> str:
+    """Return what is going to be seen."""
+    return INTRODUCTION.format(
+        base=shape.base,
+        spike=shape.spike,
+        start=shape.spike_from,
+        end=shape.spike_to,
+        capacity=f"{1 / seconds_per_record:,.0f} records/s at most" if seconds_per_record else "all of them",
+        room=ROOM,
+        strategy=strategy,
+    )
 
 
 def _environment(broker: EmbeddedBroker, application: SlowApplication, strategy: str) -> dict[str, str]:
-    """Return what a user would set. The interval is that of the defaults; the room is small, so that the spike is seen."""
+    """Return what a user would set. The room is small, so that the spike is seen.
+
+    The embedded broker answers a fetch that finds nothing only after the whole wait, so the wait is short.
+    """
     return {
         "SIDECAR_TOPICS": TOPIC,
         "SIDECAR_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
         "SIDECAR_KAFKA__GROUP_ID": "demo",
+        "SIDECAR_KAFKA__FETCH_WAIT_MAX_MS": "50",
         "SIDECAR_WRITER__URL": application.url,
         "SIDECAR_BUFFER__MAX_MESSAGES": str(ROOM),
         "SIDECAR_FLUSH__MAX_BATCH": "1000",
@@ -74,27 +90,42 @@ def _environment(broker: EmbeddedBroker, application: SlowApplication, strategy:
 
 def _watch(process: Sidecar, traffic: Traffic, application: SlowApplication, stop: StopRequest) -> int:
     process.wait_until_up()
-    print(f"status   http://127.0.0.1:{process.port}/status\nmetrics  http://127.0.0.1:{process.port}/metrics\n")
-    progress = Progress(traffic, application)
+    print(ADDRESSES.format(port=process.port, log=process.log))
+    print("joining the consumer group ...\n", flush=True)
+    while stop.requested_at is None and not process.has_partitions():
+        time.sleep(0.1)
+    if stop.requested_at is None:
+        traffic.start()
+        _tell_until_caught_up(process, traffic, Progress(traffic, application), stop)
+        traffic.stop()
+    print("\ndraining ...", flush=True)
+    heard = stop.requested_at is not None and process.heard_the_terminal()
+    exit_status = process.wait(DRAIN_TIMEOUT + 5) if heard else process.drain(DRAIN_TIMEOUT + 5)
+    return _close_books(Closing(traffic.produced, application.unique, application.duplicates, process.last_books()), exit_status)
+
+
+def _tell_until_caught_up(process: Sidecar, traffic: Traffic, progress: Progress, stop: StopRequest) -> None:
+    """Print a line a second until everything was taken, time is up, somebody wants an end, or the sidecar itself ended."""
     progress.header()
-    traffic.start()
     caught_up_by = float("inf")
-    while stop.requested_at is None and time.monotonic() < caught_up_by:
+    while time.monotonic() < caught_up_by:
         progress.wait()
-        status = process.status()
+        if stop.requested_at is not None:
+            return
+        try:
+            status = process.status()
+        except (OSError, HTTPException):
+            return
         progress.line(status)
         if traffic.is_over and caught_up_by == float("inf"):
             caught_up_by = time.monotonic() + CATCH_UP
         if traffic.is_over and status["lag"]["records"] == 0:
-            break
-    traffic.stop()
-    print("\ndraining (SIGTERM) ...")
-    exit_status = process.drain(DRAIN_TIMEOUT + 5)
-    return _close_books(progress, process, exit_status)
+            return
 
 
-def _close_books(progress: Progress, process: Sidecar, exit_status: int) -> int:
+def _close_books(closing: Closing, exit_status: int) -> int:
     """Print the closing books; return 0 when they balance and nothing is missing."""
-    print(f"the sidecar ended with status {exit_status} ({ExitStatus(exit_status).name.lower()})\n")
-    accounted = progress.close_books(process.last_books())
-    return ExitStatus.DRAINED if accounted and exit_status == 0 else ExitStatus.FAILED
+    names = {int(status): status.name.lower().replace("_", " ") for status in ExitStatus}
+    print(f"the sidecar ended with status {exit_status} ({names.get(exit_status, 'killed')})\n")
+    print(closing.text())
+    return ExitStatus.DRAINED if closing.is_balanced and exit_status == ExitStatus.DRAINED else ExitStatus.FAILED
