@@ -154,11 +154,15 @@ def _starting(case: _Case) -> str | None:
 
 
 def _slow(case: _Case) -> str | None:
-    """Whether the buffer fills although as many flushes run as may."""
+    """Whether the buffer fills although as many flushes run as may: of all partitions together, or of this one, which has one at a time."""
     flow = case.engine.flow
-    if case.engine.state == State.NORMAL.value or flow.flushes_in_flight < flow.concurrency_limit:
+    if case.engine.state == State.NORMAL.value:
         return None
-    return f"all {flow.concurrency_limit} flushes are in flight and the buffer fills ({case.engine.utilization:.0%} full)"
+    if flow.flushes_in_flight >= flow.concurrency_limit:
+        return f"all {flow.concurrency_limit} flushes are in flight and the buffer fills ({case.engine.utilization:.0%} full)"
+    if not case.view.in_flight:
+        return None
+    return f"the buffer fills ({case.engine.utilization:.0%} full) while this partition's flush is under way; {_here(case)}"
 
 
 def _catching_up(case: _Case) -> str | None:

@@ -38,6 +38,8 @@ def holding(*reasons: str) -> PartitionView:
         (a_partition(position=None, committable=None), {}, Verdict.STARTING, "not known yet"),
         (BEHIND, {"flow": SATURATED, "state": "elevated", "utilization": 0.6}, Verdict.DOWNSTREAM_SLOW, "all 8 flushes"),
         (BEHIND, {"flow": SATURATED}, Verdict.FLOWING, "nothing is in the way"),
+        (BEHIND, {"state": "blocked", "utilization": 1.0}, Verdict.DOWNSTREAM_SLOW, "100% full) while this partition's flush"),
+        (replace(BEHIND, in_flight=0), {"state": "blocked"}, Verdict.FLOWING, "nothing is in the way"),
         (holding("buffer"), {"utilization": 0.83}, Verdict.HELD_BUFFER, "83% full"),
         (holding("room"), {"utilization": 0.7}, Verdict.HELD_ROOM, "larger than the room"),
         (BEHIND, {"flow": RETRYING}, Verdict.RETRYING, "503 Service Unavailable"),
