@@ -170,8 +170,7 @@ def sampled_indexes(chunk: Chunk, rate: int) -> list[int]:
 
 def _begin(partition: Partition, offset: int) -> None:
     """Let the first record decide where a partition begins, even if it does not fit: it must be sought back to."""
-    if partition.start is None:
-        partition.start = offset
+    if partition.ledger.position is None:
         partition.ledger.advance(offset)
 
 

@@ -33,7 +33,7 @@ class Ownership:
             epoch = state.epochs[tp] = state.epochs.get(tp, 0) + 1
             committed = None if tp in fresh else start
             state.partitions[tp] = Partition(
-                tp, epoch, state.policy(tp.topic), Ledger(start), start, requested=committed, committed=committed
+                tp, epoch, state.policy(tp.topic), Ledger(start), requested=committed, committed=committed
             )
         state.holds_stale = True
 

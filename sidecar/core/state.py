@@ -41,7 +41,7 @@ class Suspect:
 class Partition:
     """One assigned partition in one epoch.
 
-    ``start`` is where the epoch began. ``refused`` is the accounted size of a polled record that did not fit; until there is
+    ``refused`` is the accounted size of a polled record that did not fit; until there is
     room for it the partition is paused and will be sought back to its position.
     ``strayed`` tells that polled records were given back unseen by the ledger: the client's position is past them for the rest of the epoch.
     ``requested`` is the last offset that a commit was asked for, ``committed`` the last that was acknowledged.
@@ -51,7 +51,6 @@ class Partition:
     epoch: int
     policy: Policy
     ledger: Ledger
-    start: int | None
     revoking: bool = False
     stopped: str | None = None
     suspect: Suspect | None = None

@@ -37,14 +37,12 @@ class Driver:
         self.observer = observer
         self.clock = clock
         self.finished: Finish | None = None
-        self.flushing = 0
         self.commits: Counter[str] = Counter(ok=0, failed=0)
-        self._flushers = flushers
         self._outcomes = outcomes
         self._events: deque[Event] = deque()
         self._handling = False
         self._hands: dict[type, Callable[[Any], None]] = {
-            StartFlush: self._start_flush,
+            StartFlush: flushers.submit,
             Pause: lambda action: client.pause(action.partitions),
             Resume: lambda action: client.resume(action.positions),
             Commit: lambda action: client.commit(action.offsets),
@@ -82,7 +80,6 @@ class Driver:
     def _take(self, outcome: Outcome) -> None:
         if not isinstance(outcome, Flushed):
             raise outcome
-        self.flushing -= 1
         self.observer.flushed(outcome.event.result, outcome.event.seconds, outcome.records)
         self.handle(outcome.event)
 
@@ -99,10 +96,6 @@ class Driver:
                 hand(action)
         if known:
             self.observer.acted(known, now)
-
-    def _start_flush(self, order: StartFlush) -> None:
-        self.flushing += 1
-        self._flushers.submit(order)
 
     def _finish(self, finish: Finish) -> None:
         self.finished = finish

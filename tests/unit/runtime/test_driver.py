@@ -16,12 +16,12 @@ def test_a_delivered_batch_is_told_and_then_committed() -> None:
     world = World(EngineConfig(flush=FlushLimits(first_batch=3)))
     world.fake.assign(P0)
     world.driver.handle(Polled([records(P0, 0, 3)]))
-    flushing = world.driver.flushing
+    flushing = world.driver.engine.in_flight_of([P0])
     told = world.driver.pump(0)
     world.clock.now += 5.0
     world.driver.handle(Tick())
 
-    assert (flushing, world.driver.flushing, told) == (1, 0, True)
+    assert (flushing, world.driver.engine.in_flight_of([P0]), told) == (1, 0, True)
     assert world.observer.landed_records == 3
     assert world.observer.results == [(Delivered(), 3)]
     assert world.journal.words("commit") == [f"commit {P0}=3"]
