@@ -28,6 +28,9 @@ Two ``bytes`` headers (33 bytes each, in 16-byte allocator steps), the timestamp
 measures it against the allocator.
 """
 
+CHUNK_BYTES = 512
+"""Memory of a chunk itself: the object, its columns' list heads, its offsets. Where runs are short it is most of what they take."""
+
 HEADER_BYTES = 160
 """Memory of one header beside its key and value: tuple, ``str``, ``bytes`` and list slot."""
 
@@ -57,7 +60,7 @@ class Chunk:
     epoch, as the producer or broker set them (-1 when there is none; any 64-bit value is possible).
     ``headers`` is None when nobody asked for headers; inside it, an entry is None when the record has none
     and :data:`UNREADABLE` when the client could not decode them.
-    ``end`` is the offset after the covered range, ``nbytes`` the accounted memory, ``polled_at`` a
+    ``end`` is the offset after the covered range, ``nbytes`` the accounted memory (its last record carries :data:`CHUNK_BYTES`), ``polled_at`` a
     monotonic time in seconds, ``polled_wall_ms`` the wall clock at the same moment, ``weight`` the number of polled
     records that each one stands for (above 1 when sampled). ``leader_epoch`` is None when unknown.
     """
@@ -86,9 +89,10 @@ class Chunk:
         return self.offsets[0]
 
     def slice(self, first: int, stop: int) -> Chunk:
-        """Return the records ``first`` .. ``stop - 1``; together, adjacent slices cover what the chunk covers."""
+        """Return the records ``first`` .. ``stop - 1``; together, adjacent slices cover what the chunk covers, and account for what it does."""
         headers = None if self.headers is None else self.headers[first:stop]
         keys, values = self.keys[first:stop], self.values[first:stop]
+        nbytes = accounted_bytes(keys, values, headers) if stop < len(self) else self.nbytes - self._bytes_before(first)
         return Chunk(
             self.tp,
             self.epoch,
@@ -98,7 +102,7 @@ class Chunk:
             values,
             headers,
             self.offsets[stop] if stop < len(self) else self.end,
-            accounted_bytes(keys, values, headers),
+            nbytes,
             self.polled_at,
             self.polled_wall_ms,
             self.weight,
@@ -118,12 +122,15 @@ class Chunk:
             values,
             headers,
             self.end,
-            accounted_bytes(keys, values, headers),
+            CHUNK_BYTES + accounted_bytes(keys, values, headers),
             self.polled_at,
             self.polled_wall_ms,
             weight,
             self.leader_epoch,
         )
+
+    def _bytes_before(self, index: int) -> int:
+        return accounted_bytes(self.keys[:index], self.values[:index], None if self.headers is None else self.headers[:index])
 
 
 UNREADABLE: Headers = ()
@@ -143,10 +150,14 @@ def accounted_bytes(
 
 
 def record_bytes(chunk: Chunk) -> Iterator[int]:
-    """Yield the accounted memory of each record of ``chunk``, in order; they add up to ``chunk.nbytes``."""
+    """Yield the accounted memory of each record of ``chunk``, in order; they add up to ``chunk.nbytes``, so the last one carries the rest."""
     headers = chunk.headers or itertools.repeat(None)
-    for key, value, head in zip(chunk.keys, chunk.values, headers, strict=False):
-        yield RECORD_BYTES + len(key or b"") + len(value or b"") + (_headers_bytes(head) if head else 0)
+    rest = chunk.nbytes
+    for key, value, head in zip(chunk.keys[:-1], chunk.values[:-1], headers, strict=False):
+        size = RECORD_BYTES + len(key or b"") + len(value or b"") + (_headers_bytes(head) if head else 0)
+        rest -= size
+        yield size
+    yield rest
 
 
 def _headers_bytes(headers: Headers) -> int:

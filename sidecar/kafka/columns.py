@@ -15,7 +15,7 @@ from typing import cast
 
 from confluent_kafka import Message
 
-from sidecar.core.records import UNREADABLE, Chunk, Headers, TopicPartition, accounted_bytes
+from sidecar.core.records import CHUNK_BYTES, UNREADABLE, Chunk, Headers, TopicPartition, accounted_bytes
 
 # The client's stubs say that each of these may be None; that is so before a message was sent. Of one that was consumed, none is.
 topic_of = cast("Callable[[Message], str]", Message.topic)
@@ -69,7 +69,7 @@ class Columns:
                     run_values := values[run],
                     run_headers,
                     offsets[-1] + 1,
-                    accounted_bytes(run_keys, run_values, run_headers),
+                    CHUNK_BYTES + accounted_bytes(run_keys, run_values, run_headers),
                     now,
                     wall_ms,
                     1,

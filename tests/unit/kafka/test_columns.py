@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import Message
 
-from sidecar.core.records import RECORD_BYTES, Chunk, TopicPartition, accounted_bytes
+from sidecar.core.records import CHUNK_BYTES, RECORD_BYTES, Chunk, TopicPartition, accounted_bytes
 from sidecar.kafka.columns import NOT_OURS, Columns
 
 NOW, WALL_MS = 12.5, 1_700_000_000_000
@@ -26,7 +26,7 @@ def test_a_run_of_one_partition_becomes_one_chunk_with_all_that_is_known_of_it()
     assert (chunk.offsets, chunk.end) == (range(5, 7), 7)
     assert (chunk.timestamps, chunk.keys, chunk.values, chunk.headers) == ([1005, 1006], [b"k", None], [b"1:5", b"1:6"], None)
     assert (chunk.polled_at, chunk.polled_wall_ms) == (NOW, WALL_MS)
-    assert chunk.nbytes == 2 * RECORD_BYTES + len(b"k1:51:6")
+    assert chunk.nbytes == CHUNK_BYTES + 2 * RECORD_BYTES + len(b"k1:51:6")
 
 
 def test_interleaved_partitions_become_one_chunk_each_in_offset_order() -> None:
@@ -78,7 +78,7 @@ def test_payloads_pass_byte_by_byte_and_are_accounted(key: bytes | None, value: 
     (chunk,) = convert(message(0, 0, key=key, value=value))
 
     assert (chunk.keys, chunk.values) == ([key], [value])
-    assert chunk.nbytes == RECORD_BYTES + len(key or b"") + len(value or b"")
+    assert chunk.nbytes == CHUNK_BYTES + RECORD_BYTES + len(key or b"") + len(value or b"")
 
 
 def test_headers_are_read_and_accounted_only_where_somebody_wants_them() -> None:
@@ -87,9 +87,9 @@ def test_headers_are_read_and_accounted_only_where_somebody_wants_them() -> None
     (without,) = convert(*with_and_without)
     (wanted,) = convert(*with_and_without, with_headers=True)
 
-    assert (without.headers, without.nbytes) == (None, 2 * RECORD_BYTES)
+    assert (without.headers, without.nbytes) == (None, CHUNK_BYTES + 2 * RECORD_BYTES)
     assert wanted.headers == [[("a", b"12"), ("b", None)], None]
-    assert wanted.nbytes == accounted_bytes(wanted.keys, wanted.values, wanted.headers) > without.nbytes
+    assert wanted.nbytes == CHUNK_BYTES + accounted_bytes(wanted.keys, wanted.values, wanted.headers) > without.nbytes
 
 
 def test_headers_go_with_their_records_when_partitions_are_sorted() -> None:
