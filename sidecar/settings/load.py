@@ -17,6 +17,17 @@ from sidecar.settings.parts import writer_kind_of
 
 Environ = Mapping[str, str]
 
+ANYTHING = {
+    name: Given(text, "nowhere")
+    for name, text in {
+        "SIDECAR_TOPICS": "any",
+        "SIDECAR_KAFKA__BOOTSTRAP_SERVERS": "any:9092",
+        "SIDECAR_KAFKA__GROUP_ID": "any",
+        "SIDECAR_WRITER__URL": "discard:",
+    }.items()
+}
+"""Stands for what is required and is missing or wrong, while the others are looked at; nothing contradicts it."""
+
 
 def load_settings(environ: Environ, limit_of_container: Callable[[], int | None] = memory.container_limit) -> Settings:
     """Return the settings of ``environ``. Raises ConfigurationError, which lists every problem: its setting, what is wrong, the mend."""
@@ -25,7 +36,9 @@ def load_settings(environ: Environ, limit_of_container: Callable[[], int | None]
     problems += wrong_values
     problems += kafka_properties.problems_of(_section("SIDECAR_KAFKA__", given))
     problems += _writer_problems(_section("SIDECAR_WRITER__", given))
-    if settings is not None:
+    if settings is None:
+        problems += _contradictions_of_the_others(given, {problem.name for problem in wrong_values}, limit_of_container)
+    else:
         problems += _contradictions(settings)
         settings, does_not_fit = _with_memory(_named_after_pod(settings, environ), limit_of_container)
         problems += does_not_fit
@@ -66,6 +79,17 @@ def _problem(details: ErrorDetails) -> Problem:
         return Problem(name, str(details["ctx"]["error"]))
     text = details["msg"].replace("Input should be", "must be").replace("String should", "must")
     return Problem(name, text[0].lower() + text[1:])
+
+
+def _contradictions_of_the_others(
+    given: Mapping[str, Given], wrong: set[str], limit_of_container: Callable[[], int | None]
+) -> Iterator[Problem]:
+    """Yield the contradictions between the settings that are right by themselves; what concerns a wrong one is not known yet."""
+    right = {name: said for name, said in given.items() if name not in wrong}
+    settings, further = _validated(ANYTHING | right)
+    assert settings is not None, further  # noqa: S101 -- each of them was right before
+    found = [*_contradictions(settings), *_with_memory(settings, limit_of_container)[1]]
+    yield from (problem for problem in found if not any(name in str(problem) for name in wrong))
 
 
 def _named_after_pod(settings: Settings, environ: Environ) -> Settings:

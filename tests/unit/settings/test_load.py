@@ -97,6 +97,20 @@ def test_all_problems_are_told_in_one_go() -> None:
     ]
 
 
+def test_contradictions_are_told_beside_wrong_values_unless_they_concern_one() -> None:
+    contradictory = {"BUFFER__LOW_WATERMARK": "0.9", "FLUSH__MIN_INTERVAL": "5s", "FLUSH__MAX_INTERVAL": "1s"}
+    told = complaints(named(contradictory | {"BUFFER__HIGH_WATERMARK": "high", "MEMORY__LIMIT": "10MiB"}))
+    assert [line.partition(":")[0] for line in told] == [
+        "SIDECAR_TOPICS",
+        "SIDECAR_KAFKA__BOOTSTRAP_SERVERS",
+        "SIDECAR_KAFKA__GROUP_ID",
+        "SIDECAR_WRITER__URL",
+        "SIDECAR_BUFFER__HIGH_WATERMARK",
+        "SIDECAR_FLUSH__MIN_INTERVAL",
+        "SIDECAR_MEMORY__LIMIT",
+    ]
+
+
 NO_TOPIC = "SIDECAR_TOPICS: names no topic: write comma-separated names, or ^ and a pattern"
 NO_NAME = "is not a topic's name: letters, digits, dot, underscore and hyphen only; a pattern begins with ^"
 LATER = "is not supported by this version: leave it out"
