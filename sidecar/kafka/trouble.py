@@ -18,26 +18,38 @@ QUIET = 35.0
 
 
 class Trouble:
-    """The last error, as long as it stands."""
+    """The last error, as long as it stands: that of the connection, else the one that came in the stream of records."""
 
     def __init__(self, clock: Callable[[], float], tell: Callable[[str, str], None]) -> None:
         """``tell`` hears of each error: its name, and a sentence."""
         self._clock = clock
         self._tell = tell
-        self._text: str | None = None
+        self._of_stream: str | None = None
+        self._of_connection: str | None = None
         self._until = 0.0
 
     def note(self, error: KafkaError, *, of_stream: bool) -> None:
-        """Take note of an error; one that came in the stream of records stays until :meth:`over`."""
-        self._text = describe(error)
-        self._until = float("inf") if of_stream else self._clock() + QUIET
-        self._tell(error.name(), self._text)
+        """Take note of an error; one that came in the stream of records stays until :meth:`over`.
+
+        That all brokers are down only sums up what was said of each, so it hides no other trouble (a refused password, say).
+        """
+        text = describe(error)
+        if of_stream:
+            self._of_stream = text
+        else:
+            sums_up = error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 -- the client's public names of local errors begin so
+            self._of_connection = (sums_up and self._connection()) or text
+            self._until = self._clock() + QUIET
+        self._tell(error.name(), text)
 
     def over(self) -> None:
         """Forget it: records or partitions came."""
-        self._text = None
+        self._of_stream = self._of_connection = None
 
     @property
     def text(self) -> str | None:
         """What stands in the way now; None: nothing is known."""
-        return self._text if self._clock() < self._until else None
+        return self._connection() or self._of_stream
+
+    def _connection(self) -> str | None:
+        return self._of_connection if self._clock() < self._until else None

@@ -7,6 +7,8 @@ import pytest
 from tests.integration.lifecycle.scene import LONG, drain, scene
 from tests.parts.behaviour import slow
 from tests.parts.kafka import RealKafka
+from tests.parts.kafka.contract import SASL_PASSWORD, SASL_USER
+from tests.parts.missing import part_missing
 from tests.parts.process import SidecarProcess
 from tests.parts.topics import create_topic, fresh_name, produce_numbered
 from tests.parts.waiting import wait_for
@@ -101,6 +103,23 @@ def test_a_broker_that_refuses_how_it_is_spoken_to_is_told_without_the_secret_an
         sidecar.sigterm()
         assert sidecar.wait_exit(LONG) == 0
         assert it.app.ids == ()
+
+
+def test_a_wrong_password_is_told_without_it_and_the_right_one_is_taken(kafka: RealKafka, tmp_path: Path) -> None:
+    if kafka.sasl_bootstrap is None:
+        part_missing(f"Kafka {kafka.kind} has no listener that asks for a password", "let the tests start Kafka from its jars")
+    login = {"KAFKA__BOOTSTRAP_SERVERS": kafka.sasl_bootstrap, "KAFKA__SECURITY_PROTOCOL": "SASL_PLAINTEXT"}
+    login |= {"KAFKA__SASL_MECHANISM": "PLAIN", "KAFKA__SASL_USERNAME": SASL_USER}
+    with scene(kafka, tmp_path, records=1_000, settings=login) as it:
+        with it.sidecar(KAFKA__SASL_PASSWORD=SECRET) as sidecar:
+            assert_waits(sidecar, "_AUTHENTICATION", "SIDECAR_KAFKA__SASL_*")
+            assert SECRET not in sidecar.child.log.read_text("utf-8")
+            sidecar.sigterm()
+            assert sidecar.wait_exit(LONG) == 0
+        with it.sidecar(KAFKA__SASL_PASSWORD=SASL_PASSWORD) as sidecar:
+            it.wait_taken(it.produced)
+            drain(sidecar)
+        it.assert_all_taken_once()
 
 
 def lines_of(sidecar: SidecarProcess, error: str) -> list[str]:

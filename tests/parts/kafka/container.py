@@ -71,6 +71,7 @@ def _first_line(error: Exception) -> str:
 
 class _ContainerKafka:
     kind = "testcontainers"
+    sasl_bootstrap = None
 
     def __init__(self, image: str, port: int) -> None:
         # The port on this machine is chosen here, not by the engine: it must be the same after a restart.

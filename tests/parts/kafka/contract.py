@@ -13,6 +13,8 @@ from tests.parts.waiting import wait_for
 
 POM = Path(__file__).parent / "pom.xml"
 
+SASL_USER, SASL_PASSWORD = "billing", "right-4711"
+
 
 def pinned_version() -> str:
     """Return the version of Kafka that ``pom.xml`` pins; containers use the same."""
@@ -36,6 +38,10 @@ class RealKafka(Protocol):
     @property
     def bootstrap(self) -> str:
         """``host:port``, the same after each restart."""
+
+    @property
+    def sasl_bootstrap(self) -> str | None:
+        """``host:port`` that takes nobody but :data:`SASL_USER`, by SASL PLAIN; None where this kind has no such listener."""
 
     def start(self) -> None:
         """Start it again after :meth:`stop`, with all its records; returns when it answers."""
@@ -61,6 +67,19 @@ def wait_until_it_answers(bootstrap: str, within: float) -> None:
             return False
 
     wait_for(answers, f"Kafka answers at {bootstrap}", within)
+
+
+def sasl_listener(settings: dict[str, str], address: str) -> dict[str, str]:
+    """Return ``settings`` of a broker with a listener at ``address`` more, which asks for SASL PLAIN."""
+    more = {name: f"{settings[name]},SASL_PLAINTEXT://{address}" for name in ("listeners", "advertised.listeners")}
+    protocols = settings["listener.security.protocol.map"]
+    login = f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{SASL_USER}="{SASL_PASSWORD}";'
+    return settings | {
+        **more,
+        "listener.security.protocol.map": f"{protocols},SASL_PLAINTEXT:SASL_PLAINTEXT",
+        "listener.name.sasl_plaintext.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.sasl_plaintext.plain.sasl.jaas.config": login,
+    }
 
 
 def properties(*, listeners: str, advertised: str, controller: str, voters: str) -> dict[str, str]:

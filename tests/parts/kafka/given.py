@@ -25,6 +25,7 @@ def given_kafka(_folder: Path) -> RealKafka:
 
 class _GivenKafka:
     kind = f"given by {VARIABLE}"
+    sasl_bootstrap = None
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap

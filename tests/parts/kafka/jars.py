@@ -15,7 +15,15 @@ from pathlib import Path
 
 from tests.parts import debian
 from tests.parts.child import Child
-from tests.parts.kafka.contract import POM, RealKafka, Unavailable, pinned_version, properties, wait_until_it_answers
+from tests.parts.kafka.contract import (
+    POM,
+    RealKafka,
+    Unavailable,
+    pinned_version,
+    properties,
+    sasl_listener,
+    wait_until_it_answers,
+)
 from tests.parts.waiting import free_port
 
 CACHE = Path(__file__).parents[3] / ".cache"
@@ -88,7 +96,9 @@ class _JarsKafka:
         self._child: Child | None = None
         broker, controller = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         self.bootstrap = broker
+        self.sasl_bootstrap = f"127.0.0.1:{free_port()}"
         settings = properties(listeners=broker, advertised=broker, controller=controller, voters=controller)
+        settings = sasl_listener(settings, self.sasl_bootstrap)
         settings["log.dirs"] = str(folder / "data")
         (folder / "server.properties").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

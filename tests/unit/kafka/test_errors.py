@@ -93,6 +93,32 @@ def test_trouble_that_came_in_the_stream_stays_until_it_is_over() -> None:
     assert it.trouble.text is None
 
 
+def test_trouble_with_the_connection_hides_a_missing_topic_only_for_a_while() -> None:
+    it = Troubled()
+    it.trouble.note(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, "orders"), of_stream=True)
+    it.trouble.note(KafkaError(KafkaError._TRANSPORT, "refused"), of_stream=False)
+    away = it.trouble.text
+    it.now += QUIET
+
+    assert away == describe(KafkaError(KafkaError._TRANSPORT, "refused"))
+    assert it.trouble.text == describe(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, "orders"))
+
+
+def test_that_all_brokers_are_down_does_not_hide_why() -> None:
+    it = Troubled()
+    refused, all_down = KafkaError(KafkaError._AUTHENTICATION, "refused"), KafkaError(KafkaError._ALL_BROKERS_DOWN, "1/1")
+    it.trouble.note(refused, of_stream=False)
+    it.now += QUIET - 1.0
+    it.trouble.note(all_down, of_stream=False)
+    it.now += 2.0
+    why = it.trouble.text
+    it.now += QUIET
+    it.trouble.note(all_down, of_stream=False)
+
+    assert why == describe(refused)
+    assert it.trouble.text == describe(all_down)
+
+
 def test_each_error_is_told_by_its_name_so_that_repeats_can_be_counted() -> None:
     it = Troubled()
     for _ in range(3):
