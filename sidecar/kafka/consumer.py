@@ -39,7 +39,7 @@ SERVE_TIMEOUT = 0.05
 """Seconds of one wait for callbacks."""
 
 MANY_RECORDS = 1000
-"""A partition whose log goes on by more has a backlog: more than one poll."""
+"""A partition whose log goes on by more has a backlog: more than half a poll."""
 
 
 class KafkaFatal(SidecarError):  # noqa: N818 -- the client's own word for it

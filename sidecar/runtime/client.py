@@ -49,7 +49,7 @@ class Client(Protocol):
         """Subscribe. Returns at once; what stands in the way is retried in the background and shown by :attr:`trouble`."""
 
     def poll(self, limit: int, timeout: float) -> list[Chunk]:
-        """Return records, at most one chunk a partition, after at most ``timeout`` seconds (more than 0)."""
+        """Return records, at most one chunk a partition, after at most ``timeout`` seconds (0: those that are here)."""
 
     @property
     def has_backlog(self) -> bool:

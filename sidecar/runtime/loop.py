@@ -30,7 +30,8 @@ IDLE_WAIT = 0.1
 """The longest wait of a step, in seconds: how long a signal, a record or the membership may have to wait."""
 
 POLL_WAIT = 0.005
-"""The longest poll: how long the result of a flush may have to wait."""
+"""The longest poll while there is a backlog: how long the result of a flush may have to wait. After a wait for records to gather none is needed:
+the client would be woken for each answer of a broker, which is what that wait is there to avoid."""
 
 SHORTEST_WAIT = 0.001
 """The shortest wait for results, so that a due time that rounding leaves ahead is not asked for in a busy loop."""
@@ -103,7 +104,9 @@ class Loop:
         done_waiting = driver.clock()
         if chunks:
             driver.handle(Polled(chunks))
-        elif not handled:
+        if done_waiting - self._positions_at >= POSITIONS_EVERY:
+            self._pass_what_holds_no_record(done_waiting)
+        elif not (chunks or handled):
             self._let_time_pass(done_waiting)
         ended = driver.clock()
         self.loop_seconds["working"] += (waited - began) + (ended - done_waiting)
@@ -137,7 +140,7 @@ class Loop:
                 pass
         now = driver.clock()
         self.loop_seconds["waiting"] += now - began
-        chunks = driver.client.poll(limit, POLL_WAIT)
+        chunks = driver.client.poll(limit, 0.0 if pace.wait else POLL_WAIT)
         ended = driver.clock()
         self.loop_seconds["polling"] += ended - now
         pace.polled(sum(map(len, chunks)), ended, has_backlog=driver.client.has_backlog)
@@ -148,15 +151,16 @@ class Loop:
         due = self._driver.engine.next_due(now)
         return longest if due is None else min(longest, max(due - now, SHORTEST_WAIT))
 
+    def _pass_what_holds_no_record(self, now: float) -> None:
+        """Pass transaction markers and what was aborted, at the tail of a partition. All that the client has given out is with the engine by now."""
+        self._positions_at = now
+        self._driver.handle(Advanced(self._driver.client.positions()))
+
     def _let_time_pass(self, now: float) -> None:
-        """Nothing happened: pass what holds no record, now and then, else tell the engine the time if it waits for it."""
-        driver = self._driver
-        due = driver.engine.next_due(now)
-        if now - self._positions_at >= POSITIONS_EVERY:
-            self._positions_at = now
-            driver.handle(Advanced(driver.client.positions()))
-        elif due is not None and due <= now:
-            driver.handle(Tick())
+        """Nothing happened: tell the engine the time if it waits for it."""
+        due = self._driver.engine.next_due(now)
+        if due is not None and due <= now:
+            self._driver.handle(Tick())
 
     def _leave(self) -> ExitStatus:
         """Commit what is committable, leave the group.
@@ -177,7 +181,7 @@ class Loop:
             client.close()
         driver.observer.event("group.left" if settled else "group.left_without_answer")
         self._publish("stopped")
-        if driver.finished is not None and driver.finished.expired:
+        if not settled or (driver.finished is not None and driver.finished.expired):
             return ExitStatus.DRAIN_EXPIRED
         return ExitStatus.STOPPED if stopped else ExitStatus.DRAINED
 

@@ -9,11 +9,16 @@ While there is a backlog there is no wait.
 
 from __future__ import annotations
 
-WORTH_RECORDS = 850
+import math
+
+WORTH_RECORDS = 1700
 """How many records are worth a poll: a little less than fit, so that a poll at the tail is not taken for a full one."""
 
-LONGEST_WAIT = 0.05
-"""Seconds that a record may wait in the client at a trickle, and callbacks may wait to be served."""
+LONGEST_WAIT = 0.1
+"""Seconds that records may wait in the client for a poll's worth to gather, and callbacks to be served."""
+
+TRICKLE_WAIT = 0.05
+"""The wait where so much does not gather in time: there is little to save, so a record need not wait for it."""
 
 SHORTEST_WAIT = 0.005
 """A wait that is shorter is not worth its while."""
@@ -33,5 +38,8 @@ class Pace:
         if has_backlog:
             self.wait = 0.0
             return
-        worth = elapsed * WORTH_RECORDS / records if records else LONGEST_WAIT
-        self.wait = 0.0 if worth < SHORTEST_WAIT else min(worth, LONGEST_WAIT)
+        worth = elapsed * WORTH_RECORDS / records if records else math.inf
+        if worth > LONGEST_WAIT:
+            self.wait = TRICKLE_WAIT
+        else:
+            self.wait = 0.0 if worth < SHORTEST_WAIT else worth

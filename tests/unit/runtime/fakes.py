@@ -81,7 +81,7 @@ class FakeClient:
 
     def poll(self, limit: int, timeout: float) -> list[Chunk]:
         assert limit > 0
-        assert timeout > 0
+        assert timeout >= 0
         self.timeouts.append(timeout)
         self._journal.append("poll")
         return self._next(timeout)

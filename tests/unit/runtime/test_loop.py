@@ -4,7 +4,8 @@ import pytest
 
 from sidecar.core.config import EngineConfig, FlushLimits
 from sidecar.core.results import Delivered, Poison, Systemic
-from sidecar.runtime.loop import LAST_COMMIT, POLL_WAIT, ExitStatus
+from sidecar.runtime.loop import LAST_COMMIT, POLL_WAIT, POSITIONS_EVERY, ExitStatus
+from sidecar.runtime.pace import TRICKLE_WAIT
 from sidecar.runtime.report import Report
 from tests.unit.runtime.fakes import DRAIN_TIMEOUT, P0, P1, FakeClient, World, records, tally
 
@@ -112,7 +113,7 @@ def test_without_an_answer_to_a_commit_the_group_is_left_without_closing() -> No
     world.fake.answers = [FakeClient.SILENCE] * 3
     status = world.run_with([records(P0, 0, 3)])
 
-    assert status is ExitStatus.DRAINED
+    assert status is ExitStatus.DRAIN_EXPIRED
     assert "close" not in world.journal
     assert world.journal[-1] == "group.left_without_answer"
     assert len(world.journal.words("commit")) == 1
@@ -140,6 +141,18 @@ def test_offsets_without_records_that_the_client_passed_last_are_committed_at_th
     world.run_with([records(P0, 0, 3)], pass_markers)
 
     assert world.journal.words("commit")[-1] == f"commit {P0}=8"
+
+
+def test_offsets_without_records_are_passed_while_records_of_another_partition_flow() -> None:
+    world = World()
+    world.fake.assign(P0, P1)
+    world.fake.at = {P1: 8}
+    for n in range(30):
+        world.fake.incoming = [[records(P0, n, n + 1)]]
+        world.steps(1)
+
+    assert world.clock.now > 100.0 + POSITIONS_EVERY
+    assert world.driver.engine.positions()[P1] == 8
 
 
 def test_while_all_is_held_the_client_is_left_alone_and_after_a_while_paused_and_served() -> None:
@@ -187,14 +200,15 @@ def test_a_hold_ends_with_a_resume_at_the_position_when_the_writer_has_caught_up
     assert world.observer.landed_records == 10
 
 
-def test_the_loop_waits_for_results_and_polls_briefly() -> None:
+def test_the_loop_polls_briefly_and_not_longer_than_it_must_once_it_has_waited_for_results_instead() -> None:
     world = World()
     world.fake.assign(P0)
     world.fake.incoming = [[], [records(P0, 0, 1)], []]
     world.steps(3)
 
-    assert set(world.fake.timeouts) == {POLL_WAIT}
-    assert world.loop.loop_seconds["polling"] == pytest.approx(3 * POLL_WAIT)
+    assert world.fake.timeouts == [POLL_WAIT, 0.0, 0.0]
+    assert world.loop.loop_seconds["polling"] == pytest.approx(POLL_WAIT)
+    assert world.loop.loop_seconds["waiting"] == pytest.approx(2 * TRICKLE_WAIT, abs=2 * POLL_WAIT)
 
 
 def test_the_heartbeat_and_the_shares_of_time_move_with_each_step() -> None:

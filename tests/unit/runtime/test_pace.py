@@ -2,19 +2,27 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.runtime.pace import LONGEST_WAIT, WORTH_RECORDS, Pace
+from sidecar.runtime.pace import LONGEST_WAIT, TRICKLE_WAIT, WORTH_RECORDS, Pace
 
 
 def test_the_first_poll_comes_without_a_wait() -> None:
     assert Pace(100.0).wait == 0.0
 
 
-def test_at_a_trickle_the_wait_is_the_longest() -> None:
+def test_at_a_trickle_no_record_waits_for_others_to_come() -> None:
     pace = Pace(100.0)
     pace.polled(1, 100.1, has_backlog=False)
-    assert pace.wait == LONGEST_WAIT
+    assert pace.wait == TRICKLE_WAIT
     pace.polled(0, 100.2, has_backlog=False)
-    assert pace.wait == LONGEST_WAIT
+    assert pace.wait == TRICKLE_WAIT
+
+
+def test_no_wait_is_longer_than_the_longest() -> None:
+    pace = Pace(100.0)
+    pace.polled(WORTH_RECORDS, 100.0 + LONGEST_WAIT, has_backlog=False)
+    assert pace.wait == pytest.approx(LONGEST_WAIT)
+    pace.polled(WORTH_RECORDS, 100.1 + 2 * LONGEST_WAIT, has_backlog=False)
+    assert pace.wait == TRICKLE_WAIT
 
 
 @pytest.mark.parametrize("rate", [20_000, 40_000, 100_000])
