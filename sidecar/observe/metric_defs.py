@@ -91,7 +91,7 @@ VERDICT = MetricDef(
     "sidecar_verdict",
     "gauge",
     ("topic", "partition", "verdict"),
-    "1 for the verdict on why the partition is behind (docs/STATUS.md); the others are absent.",
+    "1 for the present verdict on why the partition is behind (docs/STATUS.md); its other verdicts are absent.",
 )
 ASSIGNED = MetricDef("sidecar_assigned_partitions", "gauge", (), "Partitions assigned to this process.")
 RECORD_AGE = MetricDef(

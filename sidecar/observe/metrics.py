@@ -19,7 +19,8 @@ from sidecar.core.snapshot import BooksView, PartitionView
 from sidecar.observe import metric_defs as defs
 from sidecar.observe.lag import Lag, lag_of
 from sidecar.observe.metric_defs import MetricDef
-from sidecar.observe.verdicts import end_of, explain
+from sidecar.observe.trends import Trend
+from sidecar.observe.verdicts import Scene, end_of, explain
 from sidecar.runtime.report import FlushCounts, LogEnds, Report
 
 Sample = tuple[tuple[str, ...], float]
@@ -30,11 +31,16 @@ INTENT = "policy"
 
 
 def make_registry(
-    report: Callable[[], Report | None], log_ends: Callable[[], LogEnds | None], *, version: str, per_partition: bool = True
+    report: Callable[[], Report | None],
+    log_ends: Callable[[], LogEnds | None],
+    trend: Callable[[], Trend],
+    *,
+    version: str,
+    per_partition: bool = True,
 ) -> CollectorRegistry:
     """Return a registry of its own with this process's metrics and the Python runtime's."""
     registry = CollectorRegistry()
-    registry.register(ReportCollector(report, log_ends, version=version, per_partition=per_partition))
+    registry.register(ReportCollector(report, log_ends, trend, version=version, per_partition=per_partition))
     for runtime in (ProcessCollector, PlatformCollector, GCCollector):
         runtime(registry=registry)
     return registry
@@ -44,20 +50,24 @@ class ReportCollector(Collector):
     """Builds metric families from the latest report; before the first one there is only ``sidecar_build_info``.
 
     ``per_partition`` False leaves out the series by partition: lag is then by topic, and there are no verdicts.
-    ``wall`` returns Unix time in seconds.
+    ``wall`` returns Unix time in seconds, ``clock`` is the monotonic clock of ``Report.made_at``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- three sources, two clocks, two facts
         self,
         report: Callable[[], Report | None],
         log_ends: Callable[[], LogEnds | None],
+        trend: Callable[[], Trend],
         *,
         version: str,
         per_partition: bool = True,
         wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._report = report
         self._log_ends = log_ends
+        self._trend = trend
+        self._clock = clock
         self._version = version
         self._per_partition = per_partition
         self._wall = wall
@@ -83,7 +93,8 @@ class ReportCollector(Collector):
             return
         yield _family(defs.LAG_RECORDS, [(_place(view), lag.records) for view, lag in lags if lag.records is not None])
         yield _family(defs.LAG_SECONDS, [(_place(view), lag.seconds) for view, lag in lags if lag.seconds is not None])
-        whys = [(view, explain(view, report, end_of(log_ends, view))) for view in report.engine.partitions]
+        scene = Scene(report, log_ends, self._clock(), self._trend())
+        whys = [(view, explain(view, scene)) for view in report.engine.partitions]
         yield _family(defs.VERDICT, [((*_place(view), why.verdict.value), 1) for view, why in whys])
 
 

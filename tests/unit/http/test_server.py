@@ -17,7 +17,9 @@ from sidecar.http.pages import PAGES, Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
 from sidecar.observe.metrics import ReportCollector
+from sidecar.observe.scene import Scene
 from sidecar.observe.status import status
+from sidecar.observe.trends import NOTHING_KNOWN
 from sidecar.runtime.report import Report
 from tests.unit.observe.reports import NOW, NOW_MS, a_report, log_ends
 
@@ -31,10 +33,10 @@ class Answer:
 
 def sources(report: Callable[[], Report | None], now: float = NOW) -> Sources:
     registry = CollectorRegistry()
-    registry.register(ReportCollector(report, lambda: log_ends(100), version="1.2.3"))
+    registry.register(ReportCollector(report, lambda: log_ends(100), lambda: NOTHING_KNOWN, version="1.2.3"))
     return Sources(
         report=report,
-        status=lambda latest: status(latest, log_ends(100), NOW_MS, now),
+        status=lambda latest: status(Scene(latest, log_ends(100), now), NOW_MS),
         registry=registry,
         readiness=Readiness.LATCHED,
         heartbeat_limit=30.0,
@@ -89,7 +91,7 @@ def test_the_status_is_json() -> None:
     with serving(a_report()) as server:
         answer = ask(server, "/status")
         assert answer.kind == "application/json"
-        assert json.loads(answer.body)["why"]["verdict"] == "caught_up"
+        assert json.loads(answer.body)["why"]["verdict"] == "ok"
 
 
 def test_metrics_come_in_the_format_that_is_asked_for() -> None:

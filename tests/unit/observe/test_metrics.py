@@ -15,8 +15,9 @@ from sidecar.core.records import TopicPartition
 from sidecar.observe.flush_stats import OUTCOMES, FlushStats
 from sidecar.observe.metric_defs import METRICS, document
 from sidecar.observe.metrics import ReportCollector, make_registry
+from sidecar.observe.trends import NOTHING_KNOWN
 from sidecar.runtime.report import LogEnds, Report
-from tests.unit.observe.reports import BOOKS, FLOW, NOW_MS, a_chunk, a_partition, a_report, a_snapshot, log_ends
+from tests.unit.observe.reports import BOOKS, FLOW, NOW, NOW_MS, a_chunk, a_partition, a_report, a_snapshot, log_ends
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -25,7 +26,15 @@ def registry(
     report: Callable[[], Report | None], ends: LogEnds | None = None, *, per_partition: bool = True
 ) -> CollectorRegistry:
     made = CollectorRegistry()
-    collector = ReportCollector(report, lambda: ends, version="1.2.3", per_partition=per_partition, wall=lambda: NOW_MS / 1000)
+    collector = ReportCollector(
+        report,
+        lambda: ends,
+        lambda: NOTHING_KNOWN,
+        version="1.2.3",
+        per_partition=per_partition,
+        wall=lambda: NOW_MS / 1000,
+        clock=lambda: NOW,
+    )
     made.register(collector)
     return made
 
@@ -66,13 +75,13 @@ def test_nothing_is_served_that_is_not_in_the_table() -> None:
 
 def test_openmetrics_is_valid_too() -> None:
     encode, _content_type = choose_encoder("application/openmetrics-text; version=1.0.0")
-    text = encode(make_registry(a_report, lambda: log_ends(100), version="1.2.3")).decode()
+    text = encode(make_registry(a_report, lambda: log_ends(100), lambda: NOTHING_KNOWN, version="1.2.3")).decode()
     families = parse_openmetrics(text)  # type: ignore[no-untyped-call]
     assert "sidecar_records_polled" in {family.name for family in families}
 
 
 def test_the_python_process_is_served_beside_ours() -> None:
-    text = generate_latest(make_registry(a_report, lambda: None, version="1.2.3")).decode()
+    text = generate_latest(make_registry(a_report, lambda: None, lambda: NOTHING_KNOWN, version="1.2.3")).decode()
     assert "process_resident_memory_bytes" in text
     assert "python_gc_collections_total" in text
 
