@@ -21,7 +21,8 @@ from sidecar.kafka.build import Tell, Wanted, build_consumer, build_log_offsets
 from sidecar.kafka.consumer import KafkaFenced
 from sidecar.observe.kafka_log import KafkaLog
 from sidecar.observe.log_actions import Log
-from sidecar.observe.metrics import make_registry
+from sidecar.observe.metrics import Identity, make_registry
+from sidecar.observe.metrics import Sources as MetricSources
 from sidecar.observe.status import books_of, status
 from sidecar.observe.watch import Watch
 from sidecar.runtime.driver import Driver
@@ -31,7 +32,7 @@ from sidecar.runtime.loop import ExitStatus, Limits, Loop, StopRequest
 from sidecar.runtime.membership import Membership
 from sidecar.runtime.report import LogEnds, Report
 from sidecar.runtime.watchdog import Bounds, Watchdog
-from sidecar.settings import Settings, consumer_config, engine_config, memory_limit, writer_kind
+from sidecar.settings import Settings, consumer_config, engine_config, fingerprint, memory_limit, writer_kind
 
 VERSION = version("kafka-sidecar")
 
@@ -130,7 +131,12 @@ class App:
         return Sources(
             report=lambda: self._watch.report,
             status=lambda report: status(report, log_ends(), int(time.time() * 1000), time.monotonic()),
-            registry=make_registry(lambda: self._watch.report, log_ends, version=VERSION),
+            registry=make_registry(
+                MetricSources(lambda: self._watch.report, log_ends, lambda: self._watch.spans),
+                Identity(VERSION, settings.kafka.group_id, fingerprint(settings)),
+                drain_timeout=settings.drain_timeout,
+                per_partition=settings.metrics.per_partition,
+            ),
             readiness=Readiness(settings.readiness),
             heartbeat_limit=HEARTBEAT_LIMIT,
         )

@@ -16,7 +16,9 @@ from sidecar.core.errors import ConfigurationError
 from sidecar.http.pages import PAGES, Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
-from sidecar.observe.metrics import ReportCollector
+from sidecar.observe.metrics import Identity, ReportCollector
+from sidecar.observe.metrics import Sources as MetricSources
+from sidecar.observe.spans import Spans
 from sidecar.observe.status import status
 from sidecar.runtime.report import Report
 from tests.unit.observe.reports import NOW, NOW_MS, a_report, log_ends
@@ -31,7 +33,8 @@ class Answer:
 
 def sources(report: Callable[[], Report | None], now: float = NOW) -> Sources:
     registry = CollectorRegistry()
-    registry.register(ReportCollector(report, lambda: log_ends(100), version="1.2.3"))
+    values = MetricSources(report, lambda: log_ends(100), Spans)
+    registry.register(ReportCollector(values, Identity("1.2.3", "billing", "c0ffee"), drain_timeout=25.0))
     return Sources(
         report=report,
         status=lambda latest: status(latest, log_ends(100), NOW_MS, now),
