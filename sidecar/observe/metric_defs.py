@@ -142,7 +142,7 @@ DRAIN_SECONDS = MetricDef(
     "sidecar_drain_duration_seconds",
     "gauge",
     (),
-    "How long the drain that is under way has taken so far, or the last one took; absent before the first.",
+    "How long the drain that is under way has taken so far, or the last one took; 0 before the first.",
 )
 DRAIN_TIMEOUT = MetricDef("sidecar_drain_timeout_seconds", "gauge", (), "How long a drain may take.")
 LOOP_SECONDS = MetricDef(

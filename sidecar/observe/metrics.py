@@ -215,8 +215,7 @@ def _flow(report: Report) -> Iterator[Metric]:
 def _spans(spans: Spans) -> Iterator[Metric]:
     yield _keyed(defs.HOLD_SECONDS, spans.hold_seconds)
     yield _keyed(defs.DRAINS, spans.drains)
-    if spans.drain_seconds is not None:
-        yield _single(defs.DRAIN_SECONDS, spans.drain_seconds)
+    yield _single(defs.DRAIN_SECONDS, spans.drain_seconds)
 
 
 def _kafka(report: Report) -> Iterator[Metric]:

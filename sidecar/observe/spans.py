@@ -22,14 +22,14 @@ QUIESCE = "quiesce"
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Totals so far; ``drain_seconds`` is of the drain under way or of the last one (None: there was none).
+    """Totals so far; ``drain_seconds`` is of the drain under way or of the last one (0: there was none).
 
     ``drain_began`` is on the monotonic clock, None while none is under way; ``drain_open`` tells that it has no result yet.
     """
 
     hold_seconds: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys((reason.value for reason in HoldReason), 0.0))
     drains: Mapping[str, int] = field(default_factory=lambda: {DRAINED: 0, EXPIRED: 0})
-    drain_seconds: float | None = None
+    drain_seconds: float = 0.0
     drain_began: float | None = None
     drain_open: bool = False
 

@@ -41,6 +41,7 @@ OF_THE_PROCESS: dict[str, list[dict[str, str]]] = {
     "sidecar_hold_seconds_total": [{"reason": reason} for reason in ("buffer", "room", "breaker", "drain", "stopped")],
     "sidecar_drains_total": [{"result": "drained"}, {"result": "expired"}],
     "sidecar_kafka_trouble": [{}],
+    "sidecar_drain_duration_seconds": [{}],
     "sidecar_pauses_total": [{}],
     "sidecar_refetched_bytes_total": [{}],
 }

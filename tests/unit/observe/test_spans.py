@@ -42,7 +42,7 @@ def test_what_was_not_held_before_counts_from_the_report_that_shows_it() -> None
 
 
 def test_no_drain_before_the_first() -> None:
-    assert (follow(at(0), at(1)).drains, follow(at(0)).drain_seconds) == ({"drained": 0, "expired": 0}, None)
+    assert (follow(at(0), at(1)).drains, follow(at(0)).drain_seconds) == ({"drained": 0, "expired": 0}, 0.0)
 
 
 def test_a_drain_is_timed_while_it_lasts_and_counted_once_when_all_is_flushed() -> None:
