@@ -43,21 +43,9 @@ or
 {{ $windows | uniq | toJson }}
 {{- end -}}
 
-{{/* A duration of one number and one unit, as Prometheus writes it, in seconds. */}}
+{{/* A duration of one number and one unit, which is what the schema lets through, in seconds. */}}
 {{- define "kafka-sidecar.seconds" -}}
 {{- $unit := regexFind "[a-z]+$" . -}}
 {{- $seconds := dict "s" 1 "m" 60 "h" 3600 "d" 86400 "w" 604800 -}}
-{{- if not (and (regexMatch "^[0-9]+[a-z]+$" .) (hasKey $seconds $unit)) -}}
-{{- fail (printf "alerts.rules.partitionStuck.window: %q is not a number and one of the units s, m, h, d, w" .) -}}
-{{- end -}}
 {{ mul (trimSuffix $unit . | int) (get $seconds $unit) }}
-{{- end -}}
-
-{{/* Fails where what counts as late is no bound of the buckets: the rules would find nothing, and say nothing. */}}
-{{- define "kafka-sidecar.checkFreshness" -}}
-{{- $bounds := splitList " " "0.05 0.1 0.25 0.5 1 2.5 5 10 30 60 120 300 600 1800 3600 14400 86400" -}}
-{{- $seconds := toString .Values.alerts.rules.freshnessBudgetBurn.seconds -}}
-{{- if not (has $seconds $bounds) -}}
-{{- fail (printf "alerts.rules.freshnessBudgetBurn.seconds: %s is no bound of the buckets of sidecar_record_age_seconds: choose one of %s" $seconds (join ", " $bounds)) -}}
-{{- end -}}
 {{- end -}}
