@@ -23,7 +23,10 @@ from sidecar.observe.kafka_log import KafkaLog
 from sidecar.observe.log_actions import Log
 from sidecar.observe.metrics import Identity, make_registry
 from sidecar.observe.metrics import Sources as MetricSources
+from sidecar.observe.pulse import Pulse
+from sidecar.observe.scene import Scene
 from sidecar.observe.status import books_of, status
+from sidecar.observe.trends import Trend
 from sidecar.observe.watch import Watch
 from sidecar.runtime.driver import Driver
 from sidecar.runtime.flushers import Flushers, Outcome
@@ -84,6 +87,7 @@ class App:
         bounds = Bounds(settings.drain_timeout, min(STALL_LIMIT, max_poll_interval))
         self._watchdog = Watchdog(lambda: self._loop.beat, stop, bounds, time.monotonic)
         self._log_ends = LogEndsWatch(self._offsets, self._watch.assigned, time.monotonic)
+        self._pulse = Pulse(lambda: self._watch.report, lambda: self._log_ends.latest)
         self._server = AdminServer(admin_pages(self._sources(settings)), settings.http.host, settings.http.port)
         self._log = log
 
@@ -97,11 +101,12 @@ class App:
         with ExitStack() as running:
             running.enter_context(self._server)
             self._log.info("sidecar.started", version=VERSION, admin_port=self._server.port)
-            for part in (self._flushers, self._log_ends, self._watchdog):
+            for part in (self._flushers, self._log_ends, self._watchdog, self._pulse):
                 part.start()
             running.callback(self._flushers.stop, FLUSHERS_GRACE)
             running.callback(self._log_ends.stop)
             running.callback(self._watchdog.cancel)
+            running.callback(self._pulse.stop)
             outcome = self._run_loop()
         self._log.info("sidecar.stopped", status=int(outcome), reason=outcome.name.lower(), books=self._books())
         return outcome
@@ -128,11 +133,17 @@ class App:
         def log_ends() -> LogEnds:
             return self._log_ends.latest
 
+        def trend() -> Trend:
+            return self._pulse.trend
+
+        def scene(report: Report) -> Scene:
+            return Scene(report, log_ends(), time.monotonic(), trend())
+
         return Sources(
             report=lambda: self._watch.report,
-            status=lambda report: status(report, log_ends(), int(time.time() * 1000), time.monotonic()),
+            status=lambda report: status(scene(report), int(time.time() * 1000)),
             registry=make_registry(
-                MetricSources(lambda: self._watch.report, log_ends, lambda: self._watch.spans),
+                MetricSources(lambda: self._watch.report, log_ends, trend, lambda: self._watch.spans),
                 Identity(VERSION, settings.kafka.group_id, fingerprint(settings)),
                 drain_timeout=settings.drain_timeout,
                 per_partition=settings.metrics.per_partition,

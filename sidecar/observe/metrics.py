@@ -24,7 +24,8 @@ from sidecar.observe import metric_defs as defs
 from sidecar.observe.lag import Lag, lag_of
 from sidecar.observe.metric_defs import MetricDef
 from sidecar.observe.spans import Spans
-from sidecar.observe.verdicts import end_of, explain
+from sidecar.observe.trends import Trend
+from sidecar.observe.verdicts import Scene, end_of, explain
 from sidecar.runtime.report import FlushCounts, LogEnds, Report
 
 Sample = tuple[tuple[str, ...], float]
@@ -58,6 +59,7 @@ class Sources:
 
     report: Callable[[], Report | None]
     log_ends: Callable[[], LogEnds | None]
+    trend: Callable[[], Trend]
     spans: Callable[[], Spans]
 
 
@@ -74,10 +76,10 @@ class ReportCollector(Collector):
     """Builds metric families from the latest report; before the first one there is only who this is.
 
     ``drain_timeout`` is in seconds. ``per_partition`` False folds the series by partition to their topic.
-    ``wall`` returns Unix time in seconds.
+    ``wall`` returns Unix time in seconds, ``clock`` is the monotonic clock of ``Report.made_at``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- two clocks, two facts, one switch
         self,
         sources: Sources,
         identity: Identity,
@@ -85,10 +87,12 @@ class ReportCollector(Collector):
         drain_timeout: float,
         per_partition: bool = True,
         wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources = sources
         self._identity = identity
         self._drain_timeout = drain_timeout
+        self._clock = clock
         self._per_partition = per_partition
         self._wall = wall
 
@@ -112,7 +116,8 @@ class ReportCollector(Collector):
     def _partitions(self, report: Report, log_ends: LogEnds | None) -> Iterator[Metric]:
         wall_ms = int(self._wall() * 1000)
         lags = [(view, lag_of(view, end_of(log_ends, view), wall_ms)) for view in report.engine.partitions]
-        whys = [(view, explain(view, report, end_of(log_ends, view))) for view in report.engine.partitions]
+        scene = Scene(report, log_ends, self._clock(), self._sources.trend())
+        whys = [(view, explain(view, scene)) for view in report.engine.partitions]
         if not self._per_partition:
             yield from _lag_by_topic(lags)
             yield _verdicts_by_topic(Counter((view.tp.topic, why.verdict.value) for view, why in whys))

@@ -14,6 +14,7 @@ from sidecar.observe.flush_stats import AGE_BOUNDS
 from sidecar.observe.metric_defs import METRICS
 from sidecar.observe.metrics import Identity, Sources, make_registry
 from sidecar.observe.spans import Spans
+from sidecar.observe.trends import NOTHING_KNOWN
 from tests.packaging.alert_rules import render_rules, template
 from tests.parts.prometheus import promtool
 from tests.unit.observe.reports import a_partition, a_report, a_snapshot, log_ends
@@ -43,7 +44,7 @@ def test_promtool_finds_nothing_wrong_with_the_rules(rules: str, tmp_path: Path)
 def test_promtool_finds_nothing_wrong_with_the_metrics(per_partition: bool) -> None:  # noqa: FBT001 -- a parameter of the test
     views = [a_partition(tp=TopicPartition("orders", n)) for n in range(2)]
     report = a_report(a_snapshot(*views), unreadable_headers={"orders": 1}, missed_offsets={"orders": 3})
-    sources = Sources(lambda: report, lambda: log_ends(100, 100), Spans)
+    sources = Sources(lambda: report, lambda: log_ends(100, 100), lambda: NOTHING_KNOWN, Spans)
     registry = make_registry(sources, Identity("1.2.3", "billing", "c0ffee"), drain_timeout=25.0, per_partition=per_partition)
     ours = b"".join(line + b"\n" for line in generate_latest(registry).splitlines() if b"sidecar_" in line)
     checked = subprocess.run([promtool(), "check", "metrics"], input=ours, capture_output=True, check=False)

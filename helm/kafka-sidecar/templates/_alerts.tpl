@@ -54,7 +54,7 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
 - alert: KafkaSidecarPartitionStuck
   expr: |
     max by (cluster, namespace, group, topic, partition) (
-      {{ include "kafka-sidecar.of" (dict "root" $ "expr" `sidecar_verdict{verdict=~"stopped|poison_head|stuck"}`) }}
+      {{ include "kafka-sidecar.of" (dict "root" $ "expr" `sidecar_verdict{verdict=~"poison_head|stuck"}`) }}
     ) > 0
     or
     (

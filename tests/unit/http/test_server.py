@@ -18,8 +18,10 @@ from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
 from sidecar.observe.metrics import Identity, ReportCollector
 from sidecar.observe.metrics import Sources as MetricSources
+from sidecar.observe.scene import Scene
 from sidecar.observe.spans import Spans
 from sidecar.observe.status import status
+from sidecar.observe.trends import NOTHING_KNOWN
 from sidecar.runtime.report import Report
 from tests.unit.observe.reports import NOW, NOW_MS, a_report, log_ends
 
@@ -33,11 +35,11 @@ class Answer:
 
 def sources(report: Callable[[], Report | None], now: float = NOW) -> Sources:
     registry = CollectorRegistry()
-    values = MetricSources(report, lambda: log_ends(100), Spans)
+    values = MetricSources(report, lambda: log_ends(100), lambda: NOTHING_KNOWN, Spans)
     registry.register(ReportCollector(values, Identity("1.2.3", "billing", "c0ffee"), drain_timeout=25.0))
     return Sources(
         report=report,
-        status=lambda latest: status(latest, log_ends(100), NOW_MS, now),
+        status=lambda latest: status(Scene(latest, log_ends(100), now), NOW_MS),
         registry=registry,
         readiness=Readiness.LATCHED,
         heartbeat_limit=30.0,
@@ -92,7 +94,7 @@ def test_the_status_is_json() -> None:
     with serving(a_report()) as server:
         answer = ask(server, "/status")
         assert answer.kind == "application/json"
-        assert json.loads(answer.body)["why"]["verdict"] == "caught_up"
+        assert json.loads(answer.body)["why"]["verdict"] == "ok"
 
 
 def test_metrics_come_in_the_format_that_is_asked_for() -> None:

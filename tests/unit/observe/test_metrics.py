@@ -17,8 +17,9 @@ from sidecar.observe.flush_stats import OUTCOMES, FlushStats
 from sidecar.observe.metric_defs import METRICS, document
 from sidecar.observe.metrics import INTENT, Identity, ReportCollector, Sources, make_registry
 from sidecar.observe.spans import Spans
+from sidecar.observe.trends import NOTHING_KNOWN
 from sidecar.runtime.report import LogEnds, Report
-from tests.unit.observe.reports import BOOKS, FLOW, NOW_MS, a_chunk, a_partition, a_report, a_snapshot, log_ends
+from tests.unit.observe.reports import BOOKS, FLOW, NOW, NOW_MS, a_chunk, a_partition, a_report, a_snapshot, log_ends
 
 IDENTITY = Identity("1.2.3", "billing", "c0ffee")
 SPANS = Spans(drain_seconds=1.5)
@@ -30,9 +31,11 @@ def registry(
     report: Callable[[], Report | None], ends: LogEnds | None = None, *, per_partition: bool = True
 ) -> CollectorRegistry:
     made = CollectorRegistry()
-    sources = Sources(report, lambda: ends, lambda: SPANS)
+    sources = Sources(report, lambda: ends, lambda: NOTHING_KNOWN, lambda: SPANS)
     wall = NOW_MS / 1000
-    made.register(ReportCollector(sources, IDENTITY, drain_timeout=25.0, per_partition=per_partition, wall=lambda: wall))
+    made.register(
+        ReportCollector(sources, IDENTITY, drain_timeout=25.0, per_partition=per_partition, wall=lambda: wall, clock=lambda: NOW)
+    )
     return made
 
 
@@ -51,7 +54,7 @@ def labels_of(samples: Samples, name: str) -> Iterator[dict[str, str]]:
 
 
 def sources_of(report: Report, ends: LogEnds | None = None) -> Sources:
-    return Sources(lambda: report, lambda: ends, Spans)
+    return Sources(lambda: report, lambda: ends, lambda: NOTHING_KNOWN, Spans)
 
 
 def test_before_the_first_report_there_is_only_who_this_is() -> None:
