@@ -23,7 +23,8 @@ from sidecar.kafka.build import Tell, Wanted, build_consumer, build_log_offsets
 from sidecar.kafka.consumer import KafkaFenced
 from sidecar.observe.kafka_log import KafkaLog
 from sidecar.observe.log_actions import Log
-from sidecar.observe.metrics import make_registry
+from sidecar.observe.metrics import Identity, make_registry
+from sidecar.observe.metrics import Sources as MetricSources
 from sidecar.observe.pulse import Pulse
 from sidecar.observe.scene import Scene
 from sidecar.observe.status import books_of, status
@@ -40,7 +41,15 @@ from sidecar.runtime.membership import Membership
 from sidecar.runtime.orders import Orders
 from sidecar.runtime.report import LogEnds, Report
 from sidecar.runtime.watchdog import Bounds, Watchdog
-from sidecar.settings import Settings, consumer_config, engine_config, max_poll_interval, memory_limit, writer_kind
+from sidecar.settings import (
+    Settings,
+    consumer_config,
+    engine_config,
+    fingerprint,
+    max_poll_interval,
+    memory_limit,
+    writer_kind,
+)
 from sidecar.writers.health import health_check
 
 VERSION = version("kafka-sidecar")
@@ -183,7 +192,12 @@ class App:
         return Sources(
             report=lambda: self._watch.report,
             status=lambda report: status(scene(report), int(time.time() * 1000)),
-            registry=make_registry(lambda: self._watch.report, log_ends, trend, version=VERSION),
+            registry=make_registry(
+                MetricSources(lambda: self._watch.report, log_ends, trend, lambda: self._watch.spans),
+                Identity(VERSION, settings.kafka.group_id, fingerprint(settings)),
+                drain_timeout=settings.drain_timeout,
+                per_partition=settings.metrics.per_partition,
+            ),
             readiness=Readiness(settings.readiness),
             heartbeat_limit=HEARTBEAT_LIMIT,
         )

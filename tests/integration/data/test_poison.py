@@ -80,7 +80,7 @@ def test_a_poison_record_is_dropped_alone_where_that_is_wanted(
         environ = sidecar_environ(kafka.bootstrap, topic, app.url, ON_POISON="drop")
         with SidecarProcess(environ, tmp_path) as sidecar:
             wait_done(sidecar, kafka.bootstrap, topic)
-            assert sidecar.metric("sidecar_records_dropped_total", topic=topic, reason="poison", intent="policy") == 1
+            assert sidecar.metric("sidecar_records_dropped_total", topic=topic, reason="poison", intent="poison") == 1
             books = drain(sidecar)
             (dropped,) = sidecar.events("records.dropped")
     assert (books["delivered"], books["dropped"]) == (2 * RECORDS - 1, {"poison": 1})

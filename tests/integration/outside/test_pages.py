@@ -17,8 +17,13 @@ PER_TOPIC: dict[str, list[dict[str, str]]] = {
     "sidecar_records_delivered_total": [{}],
     "sidecar_records_dead_lettered_total": [{}],
     "sidecar_records_dropped_total": [
-        {"reason": reason, "intent": "policy"}
-        for reason in ("drop_oldest", "drop_newest", "sample", "expired", "max_block", "poison")
+        {"reason": reason, "intent": intent}
+        for intent, reasons in {
+            "policy": ("sample", "expired"),
+            "overload": ("drop_oldest", "drop_newest", "max_block"),
+            "poison": ("poison",),
+        }.items()
+        for reason in reasons
     ],
     "sidecar_records_released_total": [{"reason": reason} for reason in ("revoked", "lost", "shutdown", "stopped")],
 }
@@ -33,6 +38,10 @@ OF_THE_PROCESS: dict[str, list[dict[str, str]]] = {
     "sidecar_record_age_seconds_count": [{}],
     "sidecar_flush_batch_records_count": [{}],
     "sidecar_holds_total": [{}],
+    "sidecar_hold_seconds_total": [{"reason": reason} for reason in ("buffer", "room", "breaker", "drain", "stopped")],
+    "sidecar_drains_total": [{"result": "drained"}, {"result": "expired"}],
+    "sidecar_kafka_trouble": [{}],
+    "sidecar_drain_duration_seconds": [{}],
     "sidecar_pauses_total": [{}],
     "sidecar_refetched_bytes_total": [{}],
 }
@@ -48,6 +57,7 @@ OF_THE_MOMENT: dict[str, list[dict[str, str]]] = {
     "sidecar_rebalances_total": [{"kind": kind} for kind in ("assigned", "revoked", "lost")],
     "sidecar_loop_seconds_total": [{"doing": doing} for doing in ("polling", "waiting", "working")],
     "sidecar_memory_limit_bytes": [{}],
+    "sidecar_drain_timeout_seconds": [{}],
     "sidecar_build_info": [{"version": "0.1.0"}],
 }
 

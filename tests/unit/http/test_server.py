@@ -18,8 +18,10 @@ from sidecar.http.actions import Actions
 from sidecar.http.pages import PAGES, Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
-from sidecar.observe.metrics import ReportCollector
+from sidecar.observe.metrics import Identity, ReportCollector
+from sidecar.observe.metrics import Sources as MetricSources
 from sidecar.observe.scene import Scene
+from sidecar.observe.spans import Spans
 from sidecar.observe.status import status
 from sidecar.observe.trends import NOTHING_KNOWN
 from sidecar.runtime.report import Report
@@ -35,7 +37,8 @@ class Answer:
 
 def sources(report: Callable[[], Report | None], now: float = NOW) -> Sources:
     registry = CollectorRegistry()
-    registry.register(ReportCollector(report, lambda: log_ends(100), lambda: NOTHING_KNOWN, version="1.2.3"))
+    values = MetricSources(report, lambda: log_ends(100), lambda: NOTHING_KNOWN, Spans)
+    registry.register(ReportCollector(values, Identity("1.2.3", "billing", "c0ffee"), drain_timeout=25.0))
     return Sources(
         report=report,
         status=lambda latest: status(Scene(latest, log_ends(100), now), NOW_MS),
