@@ -39,6 +39,7 @@ class Actions:
     report: Callable[[], Report | None]
     longest_wait: float
     token: str | None = None
+    obeyed_within: float = OBEYED_WITHIN
     clock: Callable[[], float] = time.monotonic
 
 
@@ -114,9 +115,10 @@ class _Doing:
 
     async def _obeyed(self, order: Order) -> Report:
         ticket = self._actions.give(order)
-        report = await self._reports.until(lambda latest: latest.ticket >= ticket, OBEYED_WITHIN)
+        within = self._actions.obeyed_within
+        report = await self._reports.until(lambda latest: latest.ticket >= ticket, within)
         if report is None:
-            raise _Refused(503, f"the consumer loop has not answered for {OBEYED_WITHIN:g} s; it will do this when it does")
+            raise _Refused(503, f"the consumer loop has not answered for {within:g} s; it will do this when it does")
         return report
 
     def _latest(self, default: Report) -> Report:

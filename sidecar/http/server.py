@@ -1,9 +1,8 @@
 """The admin server's thread: an ASGI application on uvicorn, beside a main thread that has other work.
 
-A client that takes nothing of what it is sent for so many seconds is cut off by the kernel, with whatever was meant for it; a
-sleeping laptop holds nothing here.
-
 uvicorn installs its signal handlers on the main thread only, so here it installs none. The thread is a daemon: it never keeps the process alive.
+
+What it is sent is bounded: heads by :data:`LONGEST_HEAD`, bodies by :data:`LONGEST_BODY` (none is ever read), connections by :mod:`sidecar.http.connections`.
 """
 
 from __future__ import annotations
@@ -13,29 +12,33 @@ import threading
 from typing import Self
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidecar.core.errors import ConfigurationError
-
-STALLED_AFTER = 10.0
+from sidecar.http.connections import Bounds, affordable, bounded_by
 
 GRACE = 1
 """Seconds that requests under way may take at the stop."""
+
+LONGEST_HEAD = 16 * 1024
+LONGEST_BODY = 64 * 1024
+"""Bytes."""
 
 
 class AdminServer:
     """Serves ``app`` on ``host``:``port`` (0: any free port) between :meth:`start` and :meth:`stop`; a context manager."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, stalled_after: float = STALLED_AFTER) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, bounds: Bounds | None = None) -> None:
         self.port = port
-        self._stalled_after = stalled_after
         self._host = host
-        self._server = uvicorn.Server(_config(app))
+        self._server = uvicorn.Server(_config(_refusing_long_bodies(app), bounds or affordable()))
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Bind and begin to serve; afterwards :attr:`port` is the bound one. Raises ConfigurationError when it cannot be bound."""
-        listener = _bind(self._host, self.port, self._stalled_after)
+        listener = _bind(self._host, self.port)
         self.port = listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, args=(listener,), name="admin-http", daemon=True)
         self._thread.start()
@@ -58,12 +61,27 @@ class AdminServer:
             self._server.run(sockets=[listener])
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _refusing_long_bodies(app: ASGIApp) -> ASGIApp:
+    """Answer 413 to requests that announce a long body; what is sent without a length is cut off after the answer."""
+
+    async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
+        length = Headers(scope=scope).get("content-length", "0")  # digits, or the parser has refused it
+        if int(length) > LONGEST_BODY:
+            refusal = PlainTextResponse(f"a request takes no body here, and none above {LONGEST_BODY} bytes\n", 413)
+            await refusal(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return bounded
+
+
+def _config(app: ASGIApp, bounds: Bounds) -> uvicorn.Config:
     """Return a server that logs through the process's own logging and believes no proxy."""
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",
+        http=bounded_by(bounds),
+        h11_max_incomplete_event_size=LONGEST_HEAD,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -74,13 +92,10 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     )
 
 
-def _bind(host: str, port: int, stalled_after: float) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family)
+        return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         msg = f"SIDECAR_HTTP__LISTEN: cannot listen on {host}:{port} ({error}); choose a free port of this machine, or 0 for any"
         raise ConfigurationError(msg) from error
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux has it; accepted connections inherit it
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stalled_after * 1000))
-    return listener

@@ -139,6 +139,7 @@ class Loop:
             self._wait = self._control.wait(now)
             if self._wait is None:
                 self._subscribed = True
+                self._reported_at = float("-inf")
                 self._driver.client.join(self._membership)
 
     def _obey(self) -> None:

@@ -23,6 +23,8 @@ from sidecar.core.events import (
     DrainRequested,
     Event,
     FlushFinished,
+    HoldAsked,
+    HoldLifted,
     Lost,
     PartitionFailed,
     Polled,
@@ -30,6 +32,7 @@ from sidecar.core.events import (
     Revoked,
     Tick,
 )
+from sidecar.core.hold_reasons import ASKED, HoldReason
 from sidecar.core.records import Batch, TopicPartition
 from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
 from tests.simulation.audit import Audit
@@ -248,6 +251,31 @@ class EngineMachine(RuleBasedStateMachine):
             self.now = max(self.now, due)
             self.tell(Tick())
 
+    @rule(reason=st.sampled_from(ASKED), seconds=st.sampled_from([None, 0.0, 0.5, 30.0]), chance=RARELY)
+    def ask_for_a_hold(self, reason: HoldReason, seconds: float | None, chance: int) -> None:
+        if not chance or reason in self.engine.asked:
+            self.tell(HoldAsked(reason, "a hook", None if seconds is None else self.now + seconds))
+
+    @rule(reason=st.sampled_from(ASKED))
+    def lift_a_hold(self, reason: HoldReason) -> None:
+        self.tell(HoldLifted(reason))
+
+    @precondition(lambda self: HoldReason.QUIESCE in self.engine.asked)
+    @rule()
+    def wait_until_the_quiesce_is_settled(self) -> None:
+        """Deliver everything, and let time pass: then nothing is here and all of it is committed, unless the quiesce ended before."""
+        for _ in range(100):
+            if HoldReason.QUIESCE not in self.engine.asked or self.engine.snapshot(self.now).is_settled:
+                return
+            self.deliver_everything()
+            if self.commits:
+                self.answer_a_commit(refused=False)
+            elif not self.leaving:
+                self.wake_up_when_due()
+            else:
+                self.revoke()
+        raise AssertionError("a quiesce never settles")
+
     @rule(chance=RARELY, seconds=st.sampled_from([0.0, 1.0, 30.0]))
     def drain(self, chance: int, seconds: float) -> None:
         if not chance:
@@ -258,6 +286,13 @@ class EngineMachine(RuleBasedStateMachine):
         held = {view.tp for view in self.engine.snapshot(self.now).partitions if view.holds}
         assert held <= set(self.positions)
         assert held <= self.paused if self.engine.polling else held == set(self.positions)
+
+    @invariant()
+    def what_was_asked_for_holds_every_partition(self) -> None:
+        asked = {reason.value for reason in self.engine.asked}
+        shot = self.engine.snapshot(self.now)
+        assert set(shot.asked_holds) == asked
+        assert all(asked <= set(view.holds) for view in shot.partitions)
 
     def teardown(self) -> None:
         """Let everything end well: what is here is delivered, released or dropped, and the drain finishes."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from sidecar.core.actions import Action, Commit, CommitOffset, Dropped, Finish, Landed, PartitionStopped, StartFlush
+from sidecar.core.actions import Action, Commit, CommitOffset, Dropped, Finish, Landed, PartitionStopped, Resume, StartFlush
 from sidecar.core.backpressure import State
 from sidecar.core.books import DropReason
 from sidecar.core.engine import Engine
@@ -101,6 +101,9 @@ class Audit:
                 self._running.clear()
             case PartitionStopped():
                 assert action.tp in self._epochs
+            case Resume():
+                assert not self._draining, "I8: a resume in a drain"
+                assert not self._engine.asked, f"a resume while everything is held for {self._engine.asked}"
             case _:
                 pass
 

@@ -13,6 +13,7 @@ import pytest
 
 from sidecar.core.actions import Finish
 from sidecar.core.config import EngineConfig, FlushLimits, OnPoison, Policy, Strategy
+from sidecar.core.hold_reasons import ASKED, HoldReason
 from sidecar.core.records import Batch, TopicPartition
 from sidecar.core.results import FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
 from sidecar.core.snapshot import Snapshot
@@ -60,6 +61,31 @@ def test_a_drain_amid_faults_ends_by_its_deadline_and_leaves_the_books_balanced(
     world.run(asked + 5)
     assert world.audit.finished is not None
     world.run(asked + 60)  # late results and rebalances after the end
+
+
+@seeds(range(200, 240))
+def test_a_quiesce_of_a_healthy_system_settles_soon_with_everything_committed_and_goes_on_as_if_nothing_had_been(
+    seed: int,
+) -> None:
+    random = Random(seed)
+    world = World(config(random, Strategy.BLOCK), seed, ORDERS, Downstream(0.02, 0.000_05), ["orders"])
+    for tp in ORDERS:
+        world.produce(tp, [100] * 3_000)
+    world.run(random.uniform(0.1, 1.0))
+    world.hold(HoldReason.QUIESCE, None)
+    began, left = world.now, world.lag
+    while not world.engine.snapshot(world.now).is_settled:
+        world.run(world.now + 0.01)
+    assert world.now - began < 5
+    assert 0 < world.lag <= left
+    assert world.audit.delivered.total() == 9_000 - world.lag
+    quiet = world.lag
+    world.run(world.now + 60)
+    assert world.lag == quiet
+    world.lift(HoldReason.QUIESCE)
+    world.run(world.now + 120)
+    assert world.lag == 0
+    assert set(world.audit.delivered.values()) == {1}
 
 
 @pytest.mark.parametrize("strategy", Strategy)
@@ -111,7 +137,19 @@ def troubled_world(seed: int) -> World:
         schedule_rebalance(world, random)
     for _ in range(random.randint(0, 2)):
         world.at(random.uniform(0, HEALED), lambda: world.freeze(random.choice((0.01, 0.5, 8.0))))
+    for _ in range(random.randint(0, 3)):
+        schedule_hold(world, random)
     return world
+
+
+def schedule_hold(world: World, random: Random) -> None:
+    """Let a hook, an operator or the application's health hold everything for a while."""
+    at, seconds, reason = random.uniform(0, HEALED - 3), random.uniform(0.01, 3), random.choice(ASKED)
+    if random.random() < 0.5:
+        world.at(at, lambda: world.hold(reason, at + seconds))
+    else:
+        world.at(at, lambda: world.hold(reason, None))
+        world.at(at + seconds, lambda: world.lift(reason))
 
 
 def schedule_rebalance(world: World, random: Random) -> None:

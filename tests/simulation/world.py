@@ -22,12 +22,15 @@ from sidecar.core.events import (
     DrainRequested,
     Event,
     FlushFinished,
+    HoldAsked,
+    HoldLifted,
     Lost,
     Polled,
     RevokeBegun,
     Revoked,
     Tick,
 )
+from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.records import Batch, TopicPartition
 from sidecar.core.results import Delivered, Result, Retriable
 from tests.simulation.audit import Audit
@@ -142,6 +145,14 @@ class World:
     def drain(self, deadline: float) -> None:
         """Ask for the drain."""
         self.tell(DrainRequested(deadline))
+
+    def hold(self, reason: HoldReason, until: float | None) -> None:
+        """Ask for a hold of everything."""
+        self.tell(HoldAsked(reason, "a hook", until))
+
+    def lift(self, reason: HoldReason) -> None:
+        """Lift it."""
+        self.tell(HoldLifted(reason))
 
     def freeze(self, seconds: float) -> None:
         """Stop the client's process for ``seconds``: everything that falls due meanwhile comes late."""

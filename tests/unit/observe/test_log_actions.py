@@ -9,6 +9,8 @@ from sidecar.core.actions import (
     Dropped,
     Finish,
     FlushFailed,
+    HoldBegan,
+    HoldEnded,
     Landed,
     PartitionStopped,
     Pause,
@@ -19,6 +21,7 @@ from sidecar.core.actions import (
 from sidecar.core.backpressure import State
 from sidecar.core.books import DropReason, ReleaseReason
 from sidecar.core.breaker import BreakerState
+from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.records import Batch
 from sidecar.observe.log_actions import LogActions
 from tests.unit.observe.reports import ORDERS, a_chunk
@@ -43,6 +46,22 @@ def failed(reason: str, records: int = 5) -> FlushFailed:
 
 def dropped(records: int, reason: DropReason = DropReason.SAMPLE, detail: str | None = None) -> Dropped:
     return Dropped(ORDERS, 10, 20, records, reason, detail)
+
+
+def test_each_hold_that_is_asked_for_is_one_line_when_it_begins_and_one_when_it_ends() -> None:
+    app, operator = HoldReason.APP, HoldReason.OPERATOR
+    said = lines(
+        (0, HoldBegan(app, "http://app answers 503")),
+        (1, HoldBegan(operator, "POST /pause")),
+        (2, HoldEnded(app, expired=False)),
+        (3, HoldEnded(operator, expired=True)),
+    )
+    assert said == [
+        ("warning", "hold.began", {"reason": "app", "why": "http://app answers 503"}),
+        ("info", "hold.began", {"reason": "operator", "why": "POST /pause"}),
+        ("info", "hold.ended", {"reason": "app", "expired": False}),
+        ("info", "hold.ended", {"reason": "operator", "expired": True}),
+    ]
 
 
 def test_each_change_of_state_is_one_line() -> None:

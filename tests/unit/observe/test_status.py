@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sidecar.observe.scene import Scene
 from sidecar.observe.status import status
+from sidecar.runtime.report import DrainView
 from tests.unit.observe.reports import BOOKS, FLOW, NOW, NOW_MS, a_partition, a_report, a_snapshot, log_ends
 
 
@@ -112,3 +113,14 @@ def test_docs_tell_every_field() -> None:
     assert isinstance(partitions, list)
     missing = [name for name in [*document, *partitions[0]] if f"`{name}" not in text and name not in ("topic", "partition")]
     assert not missing
+
+
+def test_a_drain_tells_how_it_stands_and_what_was_asked_for_tells_why() -> None:
+    running = a_report(
+        a_snapshot(asked_holds={"app": "503"}), drain=DrainView("quiesce", NOW - 2.5, None), waits_for="the application"
+    )
+    document = status(running, None, NOW_MS, NOW)
+    assert document["drain"] == {"kind": "quiesce", "done": False, "expired": False, "seconds": 2.5}
+    assert (document["holds"], document["waits_for"]) == ({"app": "503"}, "the application")
+    done = status(a_report(drain=DrainView("terminal", NOW - 5, NOW - 1, expired=True)), None, NOW_MS, NOW)
+    assert done["drain"] == {"kind": "terminal", "done": True, "expired": True, "seconds": 4.0}

@@ -162,6 +162,7 @@ class FakeObserver:
         self.landed_records = 0
         self.reports: list[Report] = []
         self.last_delivery_wall: float | None = None
+        self.on_publish: Callable[[Report], None] = lambda _report: None
         self._journal = journal
 
     def acted(self, actions: Sequence[Action], now: float) -> None:
@@ -184,6 +185,7 @@ class FakeObserver:
 
     def publish(self, report: Report) -> None:
         self.reports.append(report)
+        self.on_publish(report)
 
 
 class Outcomes(SimpleQueue[Outcome]):

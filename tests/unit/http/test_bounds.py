@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from sidecar.http.connections import Bounds
+from sidecar.http.server import LONGEST_BODY, LONGEST_HEAD, AdminServer
+
+SOON = Bounds(patience=0.2, most=20)
+LARGE = 8 * 1024 * 1024
+
+
+async def ok(_request: Request) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+async def large(_request: Request) -> Response:
+    return Response(b"x" * LARGE)
+
+
+@contextmanager
+def serving(bounds: Bounds = SOON) -> Iterator[AdminServer]:
+    app = Starlette(routes=[Route("/", ok, methods=["GET", "POST"]), Route("/large", large)])
+    with AdminServer(app, "127.0.0.1", 0, bounds) as server:
+        yield server
+
+
+def connect(server: AdminServer) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=30)
+
+
+def read(sock: socket.socket) -> bytes:
+    """Return what comes until the other side ends it."""
+    received = b""
+    try:
+        while part := sock.recv(65536):
+            received += part
+    except ConnectionError:
+        pass
+    return received
+
+
+def is_served(server: AdminServer) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 200
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: a\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+    ],
+    ids=["nothing", "half a head", "half a body", "a chunk"],
+)
+def test_a_connection_on_which_no_whole_request_comes_is_ended(sent: bytes) -> None:
+    with serving() as server, connect(server) as sock:
+        sock.sendall(sent)
+        answer = read(sock)
+        assert b" 408 " in answer or b"200 OK" in answer  # the page does not wait for a body
+        assert is_served(server)
+
+
+def test_a_head_that_drips_is_ended_although_each_byte_comes_in_time() -> None:
+    with serving() as server, connect(server) as sock:
+        reader = threading.Thread(target=read, args=(sock,))
+        reader.start()
+        sock.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
+        while reader.is_alive():
+            with suppress(ConnectionError):  # it is over
+                sock.sendall(b"x")
+            reader.join(0.02)
+        assert is_served(server)
+
+
+def test_an_answer_that_is_not_taken_is_ended() -> None:
+    with serving() as server, connect(server) as sock:
+        sock.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        gone = threading.Event()
+        while not gone.is_set():
+            assert is_served(server)
+            try:  # a byte more is refused once the other side has cut the connection
+                sock.sendall(b"\r")
+            except ConnectionError:
+                gone.set()
+
+
+def test_a_connection_that_asks_again_and_again_is_kept() -> None:
+    with serving(Bounds(patience=1.0)) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        connection.request("GET", "/")
+        connection.getresponse().read()
+        first = connection.sock
+        never = threading.Event()
+        for _ in range(20):
+            never.wait(0.1)
+            connection.request("GET", "/")
+            assert connection.getresponse().read() == b"ok\n"
+        assert connection.sock is first
+        connection.close()
+
+
+def test_idle_connections_make_room_so_that_a_probe_always_gets_through() -> None:
+    with serving(Bounds(patience=60.0, most=20)) as server, ExitStack() as all_of_them:
+        idle = [all_of_them.enter_context(connect(server)) for _ in range(100)]
+        assert is_served(server)
+        assert read(idle[0]) == b""  # the oldest went first
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"hello\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nContent-Length: 8\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + b"x" * LONGEST_HEAD,
+        b"GET /" + b"x" * LONGEST_HEAD,
+    ],
+    ids=["tls", "words", "no host", "bytes", "header", "negative", "two lengths", "long header", "long path"],
+)
+def test_what_is_not_http_or_too_long_is_answered_with_400_and_the_connection_ends(sent: bytes) -> None:
+    with serving(Bounds()) as server, connect(server) as sock:
+        sock.sendall(sent)
+        answer = read(sock)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert answer.endswith(b"Invalid HTTP request received.")
+        assert is_served(server)
+
+
+def test_a_long_body_is_refused_and_not_read() -> None:
+    with serving(Bounds()) as server, connect(server) as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (LONGEST_BODY + 1))
+        answer = read(sock)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"a request takes no body here" in answer
+
+
+def test_a_body_without_an_end_is_cut_off_after_the_answer() -> None:
+    with serving(Bounds(patience=60.0)) as server, connect(server) as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+        with pytest.raises(ConnectionError):
+            sock.sendall(chunk * 10_000)
+        assert is_served(server)
