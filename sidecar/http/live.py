@@ -1,8 +1,8 @@
 """The live page's stream: server-sent events, a frame a second, made once for all viewers.
 
 There are at most :data:`MAX_VIEWERS`; who comes beyond that is refused with a sentence. A frame is never queued: while one is still on its way
-to a slow viewer that viewer misses the next ones, and one that takes nothing at all is cut off by the kernel (see :mod:`sidecar.http.server`). Runs on
-the server's thread; only :meth:`Live.close` may be called from another one.
+to a slow viewer that viewer misses the next ones, and one that stays behind is cut off (see :mod:`sidecar.http.connections`). Runs on the
+server's thread; only :meth:`Live.close` may be called from another one.
 """
 
 from __future__ import annotations

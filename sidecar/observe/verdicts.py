@@ -66,7 +66,8 @@ def _without_partitions(scene: Scene) -> Why:
 def _who(scene: Scene, same: Sequence[PartitionView]) -> str:
     """Return which partitions they are, and how late the latest of them is."""
     total = len(scene.report.engine.partitions)
-    lags = [lag_of(view, end_of(scene.log_ends, view), scene.report.wall_ms).seconds for view in same]
+    wall_ms = scene.report.wall_ms + int((scene.now - scene.report.made_at) * 1000)
+    lags = [lag_of(view, end_of(scene.log_ends, view), wall_ms).seconds for view in same]
     late = max((seconds for seconds in lags if seconds is not None), default=0.0)
     behind = f" behind by {span(late)}" if late else ""
     if total == 1:

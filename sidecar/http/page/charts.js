@@ -4,20 +4,27 @@
 import * as format from "./format.js";
 
 const KEPT = 600;
+const SHORTEST = 120;
 const HEIGHT = 150;
 
 const seconds = (value) => format.span(value);
+const pad = (number) => String(number).padStart(2, "0");
+
+// Ticks of an axis have little room.
+const shortly = (value) => (value < 60 ? format.span(value) : value < 3600 ? `${Math.round(value / 6) / 10} min` : `${Math.round(value / 360) / 10} h`);
+const timeOfDay = (at) => { const time = new Date(at * 1000); return `${pad(time.getHours())}:${pad(time.getMinutes())}`; };
+
 const perSecond = (value) => `${format.rate(value)}/s`;
 
 // Each series: its name, the points' field (or a function of a point), its colour, and how a value is written.
 const CHARTS = [
-  { title: "Lag", axis: seconds, series: [["lag", "lag_seconds", 1, seconds], ["records", "lag_records", 2, format.count, "right"]] },
+  { title: "Lag", axis: shortly, series: [["lag", "lag_seconds", 1, seconds], ["records", "lag_records", 2, format.count, "right"]] },
   {
     title: "Records a second", axis: format.rate,
-    series: [["into Kafka", "arriving", 2, perSecond], ["delivered", "delivered", 1, perSecond], ["dropped", "dropped", 3, perSecond]],
+    series: [["delivered", "delivered", 1, perSecond], ["into Kafka", "arriving", 2, perSecond], ["dropped", "dropped", 3, perSecond]],
   },
   { title: "Buffer", axis: format.percent, top: 1, marks: true, series: [["full", "utilization", 1, format.percent]] },
-  { title: "Flush time", axis: seconds, series: [["median", "flush_p50", 1, seconds], ["99 % within", "flush_p99", 2, seconds]] },
+  { title: "Flush time", axis: shortly, series: [["median", "flush_p50", 1, seconds], ["99 % within", "flush_p99", 2, seconds]] },
   {
     title: "Batch and concurrency", axis: format.count,
     series: [["records in a batch", "batch_records", 1, format.count], ["flushes at once", "flushes_in_flight", 2, format.count, "right"]],
@@ -51,11 +58,12 @@ export function add(point) {
 function redraw() {
   if (document.hidden) return;
   const now = points.length ? points.at(-1)[0] : Date.now() / 1000;
+  const from = Math.max(now - KEPT, Math.min(points[0]?.[0] ?? now, now - SHORTEST));
   for (const chart of drawn) {
     chart.data = dataOf(chart.spec);
     chart.plot.setData(chart.data, false);
     chart.plot.batch(() => {
-      chart.plot.setScale("x", { min: now - KEPT, max: now });
+      chart.plot.setScale("x", { min: from, max: now });
       for (const side of chart.sides) chart.plot.setScale(side, rangeOf(chart, side));
     });
     showValues(chart, null);
@@ -99,7 +107,7 @@ function build(spec, colours) {
   const caption = document.createElement("figcaption");
   const title = Object.assign(document.createElement("h3"), { textContent: spec.title });
   const values = spec.series.map(([name, , colour]) => {
-    const key = Object.assign(document.createElement("span"), { className: `key series-${colour}` });
+    const key = Object.assign(document.createElement("span"), { className: `legend series-${colour}` });
     const value = document.createElement("b");
     key.append(`${name} `, value);
     return [key, value];
@@ -127,8 +135,8 @@ function options(chart, colours) {
     cursor: { y: false, sync: { key: "all" }, points: { size: 5 }, drag: { x: false, y: false } },
     scales: { x: { time: true, auto: false }, ...Object.fromEntries(chart.sides.map((side) => [side, { auto: false }])) },
     axes: [
-      { ...axis, space: 70, grid: { show: false } },
-      { ...axis, scale: "y", size: 58, space: 30, values: (_plot, ticks) => ticks.map(spec.axis) },
+      { ...axis, size: 24, space: 70, incrs: [30, 60, 120, 300], grid: { show: false }, values: (_plot, ticks) => ticks.map(timeOfDay) },
+      { ...axis, scale: "y", size: 56, space: 28, values: (_plot, ticks) => ticks.map(spec.axis) },
       ...(right ? [{ ...axis, scale: "right", side: 1, size: 54, space: 30, grid: { show: false }, values: (_plot, ticks) => ticks.map(right[3]) }] : []),
     ],
     series: [{}, ...spec.series.map(([name, , colour, , side], index) => ({

@@ -33,6 +33,9 @@ export function showAbout(about) {
   byId("gauge").querySelector(".high").style.left = `${about.high_watermark * 100}%`;
 }
 
+// A number and its unit stay on one line.
+const unbroken = (text) => text.replace(/(\d) (?=(?:ms|s|min|h)\b)/g, "$1\u00a0");
+
 let announced = null;
 
 export function showWords(frame) {
@@ -41,7 +44,7 @@ export function showWords(frame) {
   byId("words").dataset.tone = tone;
   write("mark", MARKS[tone]);
   write("verdict", format.words(verdict));
-  write("sentence", sentence.charAt(0).toUpperCase() + sentence.slice(1));
+  write("sentence", unbroken(sentence.charAt(0).toUpperCase() + sentence.slice(1)));
   const obstacle = frame.trouble && verdict !== "broker_stall" ? ` · Kafka: ${frame.trouble}` : "";
   write("state", `${frame.phase} · buffer ${frame.state} · ${format.count(frame.partitions.length)} partitions${obstacle}`);
   if (announced !== verdict) { // the sentence counts seconds: read out every second it would drown everything

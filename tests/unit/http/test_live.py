@@ -12,6 +12,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from sidecar.http.connections import Bounds
 from sidecar.http.live import Live
 from sidecar.http.server import AdminServer
 from tests.parts.waiting import wait_for
@@ -35,9 +36,9 @@ class Feed:
 
 
 @contextmanager
-def serving(live: Live, stalled_after: float = 10.0) -> Iterator[AdminServer]:
+def serving(live: Live, patience: float = 10.0) -> Iterator[AdminServer]:
     app = Starlette(routes=[Route("/events", live, methods=["GET"])])
-    with AdminServer(app, "127.0.0.1", 0, stalled_after) as server:
+    with AdminServer(app, "127.0.0.1", 0, Bounds(patience)) as server:
         try:
             yield server
         finally:
@@ -133,10 +134,10 @@ def test_more_viewers_than_allowed_are_refused_with_a_sentence_until_one_leaves(
             viewer.close()
 
 
-def test_a_viewer_that_takes_nothing_gets_no_queue_and_is_cut_off_by_the_kernel() -> None:
+def test_a_viewer_that_takes_nothing_gets_no_queue_and_is_cut_off() -> None:
     feed = Feed(size=4_000_000)
     live = Live(feed.hello, feed.frame, every=0.1)
-    with serving(live, stalled_after=1.0) as server, socket.socket() as deaf:
+    with serving(live, patience=0.5) as server, socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.connect(("127.0.0.1", server.port))
         deaf.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -119,8 +119,8 @@ def test_a_drain_tells_how_it_stands_and_what_was_asked_for_tells_why() -> None:
     running = a_report(
         a_snapshot(asked_holds={"app": "503"}), drain=DrainView("quiesce", NOW - 2.5, None), waits_for="the application"
     )
-    document = status(running, None, NOW_MS, NOW)
+    document = status(Scene(running, None, NOW), NOW_MS)
     assert document["drain"] == {"kind": "quiesce", "done": False, "expired": False, "seconds": 2.5}
     assert (document["holds"], document["waits_for"]) == ({"app": "503"}, "the application")
-    done = status(a_report(drain=DrainView("terminal", NOW - 5, NOW - 1, expired=True)), None, NOW_MS, NOW)
+    done = status(Scene(a_report(drain=DrainView("terminal", NOW - 5, NOW - 1, expired=True)), None, NOW), NOW_MS)
     assert done["drain"] == {"kind": "terminal", "done": True, "expired": True, "seconds": 4.0}

@@ -68,6 +68,7 @@ CASES: list[tuple[PartitionView, dict[str, Any], Verdict, str, dict[str, float |
     (a_partition(), {"log_end": 101}, Verdict.CATCHING_UP, "1 offset still", {}),
     # The downstream takes less than Kafka brings.
     (holding("buffer"), {"utilization": 0.83}, Verdict.DOWNSTREAM_SLOW, "83% full", {"utilization": 0.83}),
+    (holding("buffer"), {"trend": a_trend(no_outcome_for=7.0)}, Verdict.DOWNSTREAM_SLOW, "has had 10 records for 7.0 s", {}),
     (holding("room"), {"utilization": 0.7}, Verdict.DOWNSTREAM_SLOW, "larger than the room", {"utilization": 0.7}),
     (BEHIND, {"flow": SATURATED, **FILLING}, Verdict.DOWNSTREAM_SLOW, "60% full: all 8 flushes are in flight", {}),
     (BEHIND, {"flow": SATURATED}, Verdict.OK, "nothing is in the way", {}),
