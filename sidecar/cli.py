@@ -1,4 +1,6 @@
-"""The command line: ``kafka-sidecar run | check | config | demo | drain | pause | resume | status``. Configuration is by environment only (docs/SETTINGS.md).
+"""The command line: ``kafka-sidecar run | check | config | demo | drain | pause | resume | status | manifest``.
+
+Configuration is by environment only (docs/SETTINGS.md).
 
 Exit status: 0 drained, 1 a failure that a restart may mend, 2 wrong usage or configuration, 3 the drain ran out of time, 4 stopped by
 policy (poison, offset out of range, fenced): a restart will not mend it.
@@ -71,6 +73,14 @@ A line a setting: its name, its value, and where that comes from (environment, a
 file, another setting, default; fixed: it cannot be set). Nothing is connected to.
 
 Exit status: 0 the settings can work, 2 they cannot; all problems are told.
+"""
+
+MANIFEST = """\
+The settings are those of the environment, as for `run`. Native, classic and
+inverted are printed as a patch for the pod of an application, standalone as a
+Deployment. It is what the Helm charts render (docs/DEPLOY.md).
+
+Exit status: 0 it can work, 2 it cannot; all problems are told.
 """
 
 DEMO = """\
@@ -156,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"milliseconds that the application works on each record, 0 to {SLOWEST:g} (default: %(default)s); 1 or more is never caught up with",
     )
     _add_remote(commands)
+    _add_manifest(commands)
     return parser
 
 
@@ -174,6 +185,16 @@ def _add_remote(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add(commands, "resume", _resume, "have it take records again", RESUME)
     status = _add(commands, "status", _status, "say what it does, and why it is behind", STATUS)
     status.add_argument("--json", action="store_true", help="the whole document, as JSON")
+
+
+def _add_manifest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from sidecar.manifest.command import add_options, manifest  # noqa: PLC0415 -- `run` starts without it
+
+    def run(options: argparse.Namespace, _stop: StopRequest) -> int:
+        print(manifest(options, os.environ), end="")
+        return ExitStatus.DRAINED
+
+    add_options(_add(commands, "manifest", run, "print the container for a pod, as YAML", MANIFEST))
 
 
 def _add(

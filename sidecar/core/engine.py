@@ -48,7 +48,7 @@ from sidecar.core.landing import HASTE, Landing
 from sidecar.core.ownership import Ownership
 from sidecar.core.records import TopicPartition
 from sidecar.core.snapshot import Snapshot
-from sidecar.core.state import AskedHold, EngineState
+from sidecar.core.state import AskedHold, EngineState, StopKind
 from sidecar.core.views import snapshot
 
 POLL_RECORDS = 2000
@@ -170,7 +170,7 @@ class Engine:
     def _partition_failed(self, event: PartitionFailed, _now: float) -> None:
         partition = self._state.partitions.get(event.tp)
         if partition is not None and partition.stopped is None:
-            self._state.stop(partition, event.reason)
+            self._state.stop(partition, StopKind.OFFSET_OUT_OF_RANGE, event.reason)
 
     def _drain(self, event: DrainRequested, now: float) -> None:
         """Begin to drain; a second request can only bring the deadline forward."""

@@ -5,6 +5,7 @@ Everything here belongs to the engine and is changed by its parts only; nothing 
 
 from __future__ import annotations
 
+import enum
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
@@ -19,6 +20,13 @@ from sidecar.core.flush_control import FlushControl
 from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.ledger import Ledger
 from sidecar.core.records import Batch, Chunk, TopicPartition
+
+
+class StopKind(enum.Enum):
+    """Which policy stopped a partition."""
+
+    POISON = "poison"
+    OFFSET_OUT_OF_RANGE = "offset_out_of_range"
 
 
 @dataclass(slots=True)
@@ -54,6 +62,7 @@ class Partition:
     ledger: Ledger
     revoking: bool = False
     stopped: str | None = None
+    stopped_by: StopKind | None = None
     suspect: Suspect | None = None
     refused: int = 0
     strayed: bool = False
@@ -69,6 +78,7 @@ class Flight:
 
     ``probe`` marks the one whose answer the half-open breaker waits for; ``filled`` that the batch was as large as allowed;
     ``fixed`` that ``due`` is not brought forward: the downstream asked for that wait, or it was brought forward already.
+    ``failure`` is what came of its last attempt (None: this is the first), ``limited`` that the downstream limits the rate.
     """
 
     number: int
@@ -79,6 +89,7 @@ class Flight:
     due: float | None = None
     fixed: bool = False
     failure: str | None = None
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +177,9 @@ class EngineState:
         self.books.release(chunk, reason)
         self.actions.append(Released(chunk.tp, len(chunk), reason))
 
-    def stop(self, partition: Partition, reason: str) -> None:
+    def stop(self, partition: Partition, kind: StopKind, reason: str) -> None:
         """Stop ``partition`` by policy: give back what is queued of it, take nothing more in this epoch."""
-        partition.stopped = reason
+        partition.stopped, partition.stopped_by = reason, kind
         partition.suspect = None
         partition.refused = 0  # nothing waits for its room any more
         self.holds_stale = True

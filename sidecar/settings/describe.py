@@ -42,7 +42,7 @@ def _rows_of_model(settings: Settings, given: Mapping[str, Given]) -> Iterator[R
     for name, field in fields():
         if name in given:
             if not name.startswith("SIDECAR_KAFKA__"):
-                yield Row(name, _shown(name, given[name].text), given[name].source)
+                yield Row(name, shown(name, given[name].text), given[name].source)
         elif name in computed:
             number, source = computed[name]
             yield Row(name, as_size(number or 0), source)
@@ -76,7 +76,7 @@ def _chosen_because(prop: str) -> str:
     return "from SIDECAR_MEMORY__LIMIT" if prop == "queued.max.messages.kbytes" else "default"
 
 
-def _shown(name: str, text: str) -> str:
+def shown(name: str, text: str) -> str:
     """Return a value without its secrets: those of a URL are its user, its password, and what is asked for."""
     if name == TOKEN:
         return HIDDEN

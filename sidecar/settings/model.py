@@ -28,6 +28,7 @@ OptionalDuration = Annotated[Annotated[float, Field(gt=0)] | None, _written(unit
 OptionalSize = Annotated[Annotated[int, Field(gt=0)] | None, _written(units.size)]
 Count = Annotated[int, _written(units.count), Field(ge=1)]
 Ratio = Annotated[float, _written(units.ratio), Field(gt=0)]
+Switch = Annotated[bool, _written(units.switch)]
 
 
 def _setting(default: str | None, meaning: str, *, repr: bool = True) -> Any:  # noqa: A002 -- pydantic's own name
@@ -208,6 +209,14 @@ class Http(Section):
         return self.listen.port
 
 
+class Metrics(Section):
+    """What `/metrics` serves."""
+
+    per_partition: Switch = _setting(
+        "true", "whether lag and verdict are served by partition, or folded to their topic: fewer series with many partitions"
+    )
+
+
 class Log(Section):
     """The log, on standard error."""
 
@@ -262,6 +271,7 @@ class Settings(BaseSettings):
     flush: Flush = Flush()
     retry: Retry = Retry()
     http: Http = Http()
+    metrics: Metrics = Metrics()
     log: Log = Log()
 
     @classmethod

@@ -57,6 +57,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def switch(text: str) -> bool:
+    """Return whether it is on."""
+    if text not in ("true", "false"):
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text == "true"
+
+
 def ratio(text: str) -> float:
     """Return a number from 0 to 1."""
     try:

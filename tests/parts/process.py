@@ -23,6 +23,11 @@ ANSWER_WITHIN = 5.0
 Labels = frozenset[tuple[str, str]]
 
 
+def caught_up(status: Any) -> bool:
+    """Whether a status document says that every record has its outcome."""
+    return status["why"]["verdict"] in ("ok", "idle") and status["lag"]["records"] == 0
+
+
 class SidecarProcess:
     """``kafka-sidecar run`` with the settings ``env`` and a free admin port; a context manager that kills what still runs.
 

@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "sidecar.writers.protocol",
     ),
     "sidecar.kafka": ("sidecar.core", "sidecar.runtime.client"),
+    "sidecar.manifest": ("sidecar.core", "sidecar.settings"),
     "sidecar.writers": ("sidecar.core",),
     "sidecar.observe": ("sidecar.core", "sidecar.runtime.report"),
     "sidecar.http": ("sidecar.core", "sidecar.runtime.commands", "sidecar.runtime.report", "sidecar.settings.units"),
