@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sidecar.core.holds import HoldReason
+from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.snapshot import PartitionView, Snapshot
 from sidecar.observe.trends import NOTHING_KNOWN, PartitionTrend, Trend
 from sidecar.runtime.report import LogEnds, Report

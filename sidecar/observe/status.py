@@ -35,8 +35,19 @@ def status(scene: Scene, wall_ms: int) -> dict[str, object]:
         "heartbeat_seconds": _rounded(now - report.made_at),
         "seconds_since_delivery": _since(report.last_delivery_wall, wall_ms),
         "memory_limit_bytes": report.memory_limit,
+        "waits_for": report.waits_for,
+        "holds": dict(report.engine.asked_holds),
+        "drain": _drain(report, now),
         "partitions": [_partition(*row, end_of(log_ends, row[0])) for row in zip(views, lags, whys, strict=True)],
     }
+
+
+def _drain(report: Report, now: float) -> dict[str, object] | None:
+    drain = report.drain
+    if drain is None:
+        return None
+    seconds = (now if drain.done_at is None else drain.done_at) - drain.began_at
+    return {"kind": drain.kind, "done": drain.done_at is not None, "expired": drain.expired, "seconds": _rounded(seconds)}
 
 
 def _why(why: Why) -> dict[str, object]:

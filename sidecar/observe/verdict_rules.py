@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sidecar.core.backpressure import State
 from sidecar.core.breaker import BreakerState
-from sidecar.core.holds import HoldReason
+from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.state import StopKind
 from sidecar.observe.scene import Case, Scene, Verdict, Why, every, span
 
@@ -52,24 +52,23 @@ def _stopped(case: Case) -> Why | None:
     return Why(Verdict.POISON_HEAD if poisoned else Verdict.STUCK, f"stopped until a restart: {view.stopped}", evidence)
 
 
-BY_HAND = {
-    "operator": "paused by an operator; POST /resume ends it",
-    "quiesce": "held by a revocable drain, until the application is healthy again",
-}
-"""What holds of hands say, by the hold's name."""
-
-
 def _by_hand(case: Case) -> Why | None:
     if case.engine.draining:
         return Why(Verdict.HELD_BY_OPERATOR, f"the process drains: {_here(case)}{_last_failure(case)}", case.counts)
-    said = next((BY_HAND[hold] for hold in case.view.holds if hold in BY_HAND), None)
-    return None if said is None else Why(Verdict.HELD_BY_OPERATOR, f"{said}; {_here(case)}", case.counts)
+    if case.holds_for(HoldReason.OPERATOR):
+        return Why(Verdict.HELD_BY_OPERATOR, f"paused by an operator until somebody resumes it; {_here(case)}", case.counts)
+    if case.holds_for(HoldReason.QUIESCE):
+        sentence = f"drained on request, until the application is healthy again or somebody resumes it; {_here(case)}"
+        return Why(Verdict.HELD_BY_OPERATOR, sentence, case.counts)
+    return None
 
 
 def _application(case: Case) -> Why | None:
-    if "app" not in case.view.holds:
+    if not case.holds_for(HoldReason.APP):
         return None
-    return Why(Verdict.DOWNSTREAM_DOWN, f"the application's health check fails; {_here(case)}", case.counts)
+    reason = case.engine.asked_holds.get(HoldReason.APP.value, "no reason given")
+    sentence = f"the application is not healthy ({reason}); {_here(case)}"
+    return Why(Verdict.DOWNSTREAM_DOWN, sentence, {"failure": reason, **case.counts})
 
 
 def _caught_up(case: Case) -> Why | None:

@@ -49,12 +49,14 @@ def end_of(log_ends: LogEnds | None, view: PartitionView) -> int | None:
 
 def _without_partitions(scene: Scene) -> Why:
     report = scene.report
-    if report.phase == "stopped":
-        return Why(Verdict.HELD_BY_OPERATOR, "the process has drained and left its group", {"partitions": 0})
+    if report.phase in ("drained", "stopped"):
+        return Why(Verdict.HELD_BY_OPERATOR, report.waits_for or "the process has drained and left its group", {"partitions": 0})
     if report.engine.draining:
         return Why(Verdict.HELD_BY_OPERATOR, "the process drains and has no partitions any more", {"partitions": 0})
     if (silent := silence(scene)) is not None:
         return silent
+    if report.waits_for is not None:
+        return Why(Verdict.DOWNSTREAM_DOWN, report.waits_for, {"partitions": 0})
     if report.trouble is not None:
         return Why(Verdict.BROKER_STALL, report.trouble, {"partitions": 0})
     said = "the group has given this process no partition; it has more members than partitions, or is still sharing them out"

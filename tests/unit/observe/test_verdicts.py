@@ -112,8 +112,14 @@ CASES: list[tuple[PartitionView, dict[str, Any], Verdict, str, dict[str, float |
         {"failure": "connection refused", "breaker": "open", "next_try_seconds": 3.2},
     ),
     (holding("breaker"), {"flow": HALF_OPEN}, Verdict.DOWNSTREAM_DOWN, "it is being probed", {"breaker": "half_open"}),
-    (holding("app"), {}, Verdict.DOWNSTREAM_DOWN, "the application's health check fails", {}),
-    (a_partition(holds=("app",)), {}, Verdict.DOWNSTREAM_DOWN, "the application's health check fails", {}),
+    (holding("app"), {}, Verdict.DOWNSTREAM_DOWN, "the application is not healthy", {}),
+    (
+        a_partition(holds=("app",)),
+        {"asked_holds": {"app": "answered 500"}},
+        Verdict.DOWNSTREAM_DOWN,
+        "the application is not healthy (answered 500)",
+        {"failure": "answered 500"},
+    ),
     # It refuses a record for good.
     (POISONED, {}, Verdict.POISON_HEAD, "poison record at offset 70: answered 422", {"stopped_by": "poison", "offset": 70}),
     (replace(BEHIND, suspects=500), {}, Verdict.POISON_HEAD, "one of the next 500 records", {"suspects": 500, "offset": 70}),
@@ -130,7 +136,7 @@ CASES: list[tuple[PartitionView, dict[str, Any], Verdict, str, dict[str, float |
     # People.
     (holding("drain"), {"draining": True}, Verdict.HELD_BY_OPERATOR, "the process drains: 20 records buffered", {"buffered": 20}),
     (holding("operator"), {}, Verdict.HELD_BY_OPERATOR, "paused by an operator", {}),
-    (holding("quiesce"), {}, Verdict.HELD_BY_OPERATOR, "revocable drain", {}),
+    (holding("quiesce"), {}, Verdict.HELD_BY_OPERATOR, "drained on request", {}),
     # Kafka.
     (BEHIND, {"trouble": "no broker answers"}, Verdict.BROKER_STALL, "no broker answers", {"trouble": "no broker answers"}),
     (a_partition(), {"trouble": "no broker answers"}, Verdict.BROKER_STALL, "no broker answers", {}),
@@ -252,6 +258,8 @@ def test_an_idle_process_has_nothing_to_do() -> None:
         ({}, {"trouble": "authentication failed"}, Verdict.BROKER_STALL),
         ({"draining": True}, {"trouble": "authentication failed"}, Verdict.HELD_BY_OPERATOR),
         ({}, {"phase": "stopped"}, Verdict.HELD_BY_OPERATOR),
+        ({}, {"phase": "drained", "waits_for": "the pod was draining"}, Verdict.HELD_BY_OPERATOR),
+        ({}, {"phase": "waiting", "waits_for": "waits for the application"}, Verdict.DOWNSTREAM_DOWN),
         ({}, {"made_at": NOW - 60}, Verdict.STUCK),
         ({}, {"made_at": NOW - 60, "phase": "stopped"}, Verdict.HELD_BY_OPERATOR),
     ],
