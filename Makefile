@@ -41,7 +41,7 @@ demo: install ## see the sidecar at work, with nothing but this repository
 .PHONY: test
 test: install ## run every test, on a real Kafka (installs what is missing for that)
 	@$(PY) -m tests.parts
-	@$(PY) -m pytest -m 'unit or property or simulation or contract or integration or packaging'
+	@$(PY) -m pytest -m 'unit or property or simulation or contract or integration or packaging or dashboard'
 
 .PHONY: unit
 unit: install ## run the unit tests: no Kafka, no network, within a minute
@@ -57,6 +57,16 @@ check: install ## lint, formatting, types, and which package may import which
 .PHONY: bench
 bench: install ## measure against the bare client loop
 	@$(PY) -m benchmarks
+
+.PHONY: generate
+generate: install ## write what is made from the program: references, the charts' schemas, the dashboards
+	@$(PY) -m sidecar.settings.document > docs/SETTINGS.md
+	@$(PY) -m sidecar.observe.metric_defs > docs/METRICS.md
+	@for part in schema dashboards observability; do $(PY) -m helm.generate.$$part; done
+
+.PHONY: pictures
+pictures: install ## draw the dashboards into docs/images, after some minutes of play on a real Kafka and Prometheus
+	@$(PY) -m tests.dashboard.pictures
 
 .PHONY: lock
 lock: install ## choose new versions of all dependencies and lock them with their hashes

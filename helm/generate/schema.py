@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from helm.generate import settings_schema
+from helm.generate import alert_schema, settings_schema
 from helm.generate.values_schema import OPEN, TEXTS, Schema, root
 
 CHARTS = Path(__file__).parents[1]
@@ -90,7 +90,8 @@ def library() -> Schema:
 
 def application() -> Schema:
     """Return the schema of kafka-sidecar."""
-    return root(values("kafka-sidecar"), APPLICATION)
+    defaults = values("kafka-sidecar")
+    return root(defaults, {**APPLICATION, **alert_schema.special(defaults["alerts"])})
 
 
 def values(chart: str) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from sidecar.core.events import FlushFinished
 from sidecar.core.records import Batch, Chunk, TopicPartition
 from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Retriable, Systemic, TooLarge
 from sidecar.core.retry import backoff
-from sidecar.core.state import EngineState, Flight, Partition, Suspect
+from sidecar.core.state import EngineState, Flight, Partition, StopKind, Suspect
 
 HASTE = 1.0
-"""Once the downstream answers again, or a drain begins, no retry waits longer than a random time below this; seconds."""
+"""Once the downstream answers again, or a drain or a quiesce begins, no retry waits longer than a random time below this; seconds."""
 
 
 class Landing:
@@ -100,12 +100,12 @@ class Landing:
         self._keep(flight, [run for run in again if not self._released_if_stale(run)])
         self._answered(flight, now)
         if flight.number in self._state.flights:
-            self._wait(flight, f"{len(again)} records asked to be retried", result.wait, now)
+            self._wait(flight, Retriable(f"{len(again)} records asked to be retried", result.wait), now)
 
     def _retriable(self, flight: Flight, result: Retriable, now: float) -> None:
         self._keep(flight, [chunk for chunk in flight.batch.chunks if not self._released_if_stale(chunk)])
         if flight.number in self._state.flights:
-            self._wait(flight, result.reason, result.wait, now)
+            self._wait(flight, result, now)
         if flight.probe:
             flight.probe = False
             self._state.signal_breaker(BreakerSignal.FAILURE, now, result.reason)
@@ -171,7 +171,7 @@ class Landing:
                     partition.suspect.bad = 0
         else:
             state.release(chunk, ReleaseReason.STOPPED)
-            state.stop(partition, f"poison record at offset {chunk.start}: {reason}")
+            state.stop(partition, StopKind.POISON, f"poison record at offset {chunk.start}: {reason}")
 
     def _released_if_stale(self, chunk: Chunk) -> bool:
         """Release a chunk whose partition is no longer the one it came from, or is stopped."""
@@ -215,15 +215,16 @@ class Landing:
             if not busy[tp]:
                 del busy[tp]
 
-    def _wait(self, flight: Flight, reason: str, asked: float | None, now: float) -> None:
-        state = self._state
+    def _wait(self, flight: Flight, failure: Retriable, now: float) -> None:
+        state, asked = self._state, failure.wait
         wait = backoff(flight.attempt, state.config.retry, state.random, asked)
-        if state.draining and asked is None:
+        if state.hurries and asked is None:
             wait = min(wait, HASTE)
         flight.due = now + wait
         flight.fixed = asked is not None
-        flight.failure = reason
-        self._say_failed(flight, reason, wait)
+        flight.failure = failure.reason
+        flight.limited = failure.too_many or asked is not None
+        self._say_failed(flight, failure.reason, wait)
 
     def _say_failed(self, flight: Flight, reason: str, retry_in: float | None = None) -> None:
         self._state.actions.append(FlushFailed(flight.number, flight.batch.records, flight.attempt, reason, retry_in))

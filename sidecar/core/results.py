@@ -55,10 +55,14 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Retriable:
-    """Nothing is known to be taken; the same batch may pass later, after ``wait`` seconds where the writer knows."""
+    """Nothing is known to be taken; the same batch may pass later, after ``wait`` seconds where the writer knows.
+
+    ``too_many`` tells that the downstream limits the rate, even where it names no wait.
+    """
 
     reason: str
     wait: float | None = None
+    too_many: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Times are seconds of the monotonic clock unless a name says otherwise; ``*_wall_
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sidecar.core.records import TopicPartition
 
@@ -27,6 +27,19 @@ class BooksView:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryView:
+    """A flush that failed and is tried again: what came of the last attempt, and when the next one is (None: it is under way).
+
+    ``attempts`` were made and failed; ``limited`` tells that the downstream limits the rate, or asked for this wait.
+    """
+
+    failure: str
+    attempts: int
+    next_in: float | None
+    limited: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionView:
     """One assigned partition.
 
@@ -34,7 +47,8 @@ class PartitionView:
     ``committed`` the last offset whose commit was acknowledged in this epoch, ``committable`` the lowest offset without an outcome.
     ``oldest_wall_ms`` is the timestamp of the oldest record without an outcome that is here (None: none is here),
     ``last_wall_ms`` that of the last polled record. ``holds`` names the reasons for which no records are taken
-    (empty: not held), ``stopped`` says for people why a policy stopped it.
+    (empty: not held), ``stopped`` says for people why a policy stopped it and ``stopped_by`` names the policy.
+    ``suspects`` records at its head are being searched for poison, ``retry`` is the failed flush that keeps it waiting.
     """
 
     tp: TopicPartition
@@ -48,6 +62,9 @@ class PartitionView:
     last_wall_ms: int | None
     holds: tuple[str, ...]
     stopped: str | None
+    stopped_by: str | None
+    suspects: int
+    retry: RetryView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +87,8 @@ class Snapshot:
     """The whole engine at one moment.
 
     ``state`` is the backpressure state, ``utilization`` the pressure (1.0 = full), ``transitions`` counts
-    by (from, to). ``holds``/``pauses`` count partitions that were held/paused since the start.
+    by (from, to). ``holds``/``pauses`` count partitions that were held/paused since the start. ``asked_holds`` are the holds of everything
+    that were asked for from outside, each with why, for people.
     """
 
     state: str
@@ -86,3 +104,9 @@ class Snapshot:
     holds: int
     pauses: int
     draining: bool
+    asked_holds: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is here any more, and everything that may be committed is acknowledged."""
+        return not self.buffer_records and all(view.committable in (None, view.committed) for view in self.partitions)

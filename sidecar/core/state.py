@@ -5,6 +5,7 @@ Everything here belongs to the engine and is changed by its parts only; nothing 
 
 from __future__ import annotations
 
+import enum
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
@@ -16,8 +17,16 @@ from sidecar.core.breaker import Breaker, BreakerSignal, BreakerState
 from sidecar.core.buffer import BoundedBuffer
 from sidecar.core.config import EngineConfig, Policy
 from sidecar.core.flush_control import FlushControl
+from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.ledger import Ledger
 from sidecar.core.records import Batch, Chunk, TopicPartition
+
+
+class StopKind(enum.Enum):
+    """Which policy stopped a partition."""
+
+    POISON = "poison"
+    OFFSET_OUT_OF_RANGE = "offset_out_of_range"
 
 
 @dataclass(slots=True)
@@ -53,6 +62,7 @@ class Partition:
     ledger: Ledger
     revoking: bool = False
     stopped: str | None = None
+    stopped_by: StopKind | None = None
     suspect: Suspect | None = None
     refused: int = 0
     strayed: bool = False
@@ -68,6 +78,7 @@ class Flight:
 
     ``probe`` marks the one whose answer the half-open breaker waits for; ``filled`` that the batch was as large as allowed;
     ``fixed`` that ``due`` is not brought forward: the downstream asked for that wait, or it was brought forward already.
+    ``failure`` is what came of its last attempt (None: this is the first), ``limited`` that the downstream limits the rate.
     """
 
     number: int
@@ -78,6 +89,15 @@ class Flight:
     due: float | None = None
     fixed: bool = False
     failure: str | None = None
+    limited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AskedHold:
+    """A hold of everything that was asked for; ``until`` is when it lifts itself (None: never)."""
+
+    why: str
+    until: float | None
 
 
 @dataclass(slots=True)
@@ -103,6 +123,7 @@ class EngineState:
     fenced: dict[TopicPartition, ReleaseReason] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
     drain_deadline: float | None = None
+    asked: dict[HoldReason, AskedHold] = field(default_factory=dict)
     overflowed: bool = False
     holds_stale: bool = False
     actions: list[Action] = field(default_factory=list)
@@ -123,6 +144,11 @@ class EngineState:
     def draining(self) -> bool:
         """Whether the engine only finishes what it has."""
         return self.drain_deadline is not None
+
+    @property
+    def hurries(self) -> bool:
+        """Whether what is here is to leave at once: a drain, or a quiesce."""
+        return self.draining or HoldReason.QUIESCE in self.asked
 
     def policy(self, topic: str) -> Policy:
         """Return the policy of ``topic``."""
@@ -151,9 +177,9 @@ class EngineState:
         self.books.release(chunk, reason)
         self.actions.append(Released(chunk.tp, len(chunk), reason))
 
-    def stop(self, partition: Partition, reason: str) -> None:
+    def stop(self, partition: Partition, kind: StopKind, reason: str) -> None:
         """Stop ``partition`` by policy: give back what is queued of it, take nothing more in this epoch."""
-        partition.stopped = reason
+        partition.stopped, partition.stopped_by = reason, kind
         partition.suspect = None
         partition.refused = 0  # nothing waits for its room any more
         self.holds_stale = True

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from sidecar.core.holds import Holds
 from sidecar.core.records import Chunk, TopicPartition
-from sidecar.core.snapshot import FlowView, PartitionView, Snapshot
-from sidecar.core.state import EngineState, Partition
+from sidecar.core.snapshot import FlowView, PartitionView, RetryView, Snapshot
+from sidecar.core.state import EngineState, Flight, Partition
 
 
 def snapshot(state: EngineState, holds: Holds, now: float) -> Snapshot:
     """Describe the engine at ``now``."""
     flying = _flying(state)
+    failed = {
+        chunk.tp: flight for flight in state.flights.values() if flight.failure is not None for chunk in flight.batch.chunks
+    }
     return Snapshot(
         state=state.backpressure.state.value,
         utilization=state.buffer.utilization,
@@ -19,12 +22,16 @@ def snapshot(state: EngineState, holds: Holds, now: float) -> Snapshot:
         max_messages=state.buffer.max_records,
         max_bytes=state.buffer.max_bytes,
         books=state.books.view(state.buffer),
-        partitions=tuple(_partition(state, holds, p, flying.get(tp, [])) for tp, p in sorted(state.partitions.items())),
+        partitions=tuple(
+            _partition(state, holds, p, flying.get(tp, []), _retry(failed.get(tp), now))
+            for tp, p in sorted(state.partitions.items())
+        ),
         flow=_flow(state, now),
         transitions={(old.value, new.value): count for (old, new), count in state.backpressure.transitions.items()},
         holds=holds.holds,
         pauses=holds.pauses,
         draining=state.draining,
+        asked_holds={reason.value: hold.why for reason, hold in state.asked.items()},
     )
 
 
@@ -37,7 +44,18 @@ def _flying(state: EngineState) -> dict[TopicPartition, list[Chunk]]:
     return flying
 
 
-def _partition(state: EngineState, holds: Holds, partition: Partition, flying: list[Chunk]) -> PartitionView:
+def _retry(flight: Flight | None, now: float) -> RetryView | None:
+    """Describe the flight that failed before."""
+    if flight is None or flight.failure is None:
+        return None
+    if flight.due is None:
+        return RetryView(flight.failure, flight.attempt - 1, None, flight.limited)
+    return RetryView(flight.failure, flight.attempt, max(0.0, flight.due - now), flight.limited)
+
+
+def _partition(
+    state: EngineState, holds: Holds, partition: Partition, flying: list[Chunk], retry: RetryView | None
+) -> PartitionView:
     ledger = partition.ledger
     return PartitionView(
         tp=partition.tp,
@@ -51,6 +69,9 @@ def _partition(state: EngineState, holds: Holds, partition: Partition, flying: l
         last_wall_ms=partition.last_timestamp,
         holds=tuple(reason.value for reason in holds.reasons.get(partition.tp, ())),
         stopped=partition.stopped,
+        stopped_by=None if partition.stopped_by is None else partition.stopped_by.value,
+        suspects=0 if partition.suspect is None else partition.suspect.left,
+        retry=retry,
     )
 
 

@@ -1,4 +1,4 @@
-"""The pages of the admin server, as an ASGI application. All are read-only and made from the latest report."""
+"""The pages of the admin server, as an ASGI application: read-only, made from the latest report. What can be done is in the actions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import msgspec
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from sidecar.http.actions import Actions, action_routes
+from sidecar.http.exposition import Exposition
 from sidecar.http.probes import Answer, Readiness, liveness, readiness, startup
 from sidecar.runtime.report import Report
 
@@ -43,8 +44,8 @@ class Sources:
     clock: Callable[[], float] = time.monotonic
 
 
-def admin_pages(sources: Sources) -> Starlette:
-    """Return the application that serves every page of :data:`PAGES`, and ``/`` with links to them."""
+def admin_pages(sources: Sources, actions: Actions) -> Starlette:
+    """Return the application that serves every page of :data:`PAGES`, ``/`` with links to them, and the actions."""
     pages = _Pages(sources)
     endpoints = {
         "/": pages.index,
@@ -55,6 +56,7 @@ def admin_pages(sources: Sources) -> Starlette:
         "/status": pages.status,
     }
     routes = [Route(path, _endpoint(page)) for path, page in endpoints.items()]
+    routes += action_routes(actions)
     return Starlette(routes=routes, exception_handlers={404: _not_found})
 
 
@@ -63,6 +65,7 @@ class _Pages:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._exposition = Exposition(sources.registry, sources.report, sources.clock)
 
     def index(self, _request: Request) -> Response:
         items = "".join(f'<li><a href="{path}">{path}</a> {text}</li>' for path, text in PAGES.items())
@@ -79,8 +82,8 @@ class _Pages:
         return _probe(readiness(self._sources.report(), self._sources.readiness))
 
     def metrics(self, request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(self._sources.registry), headers={"content-type": content_type})
+        page = self._exposition.page(request.headers.get("accept", ""))
+        return Response(page.body, headers={"content-type": page.content_type})
 
     def status(self, _request: Request) -> Response:
         report = self._sources.report()

@@ -33,7 +33,8 @@ DROPPED = MetricDef(
     "sidecar_records_dropped_total",
     "counter",
     ("topic", "reason", "intent"),
-    "Records dropped on purpose; intent is policy: every drop follows from a setting.",
+    "Records dropped, each because a setting allows it. Intent: policy (wanted: sample, expired), overload (the downstream was too"
+    " slow), poison (the downstream refused the record).",
 )
 RELEASED = MetricDef(
     "sidecar_records_released_total",
@@ -91,7 +92,8 @@ VERDICT = MetricDef(
     "sidecar_verdict",
     "gauge",
     ("topic", "partition", "verdict"),
-    "1 for the verdict on why the partition is behind (docs/STATUS.md); the others are absent.",
+    "1 for the verdict on why the partition is behind (docs/STATUS.md); the others are absent. Without per-partition series: how"
+    " many partitions of the topic have that verdict.",
 )
 ASSIGNED = MetricDef("sidecar_assigned_partitions", "gauge", (), "Partitions assigned to this process.")
 RECORD_AGE = MetricDef(
@@ -114,6 +116,12 @@ LAST_DELIVERY = MetricDef(
     (),
     "When the last record was delivered (Unix time); absent before the first.",
 )
+HOLD_SECONDS = MetricDef(
+    "sidecar_hold_seconds_total",
+    "counter",
+    ("reason",),
+    "Seconds that partitions were held, summed over them, by reason: its rate is how many are held. Looked at four times a second.",
+)
 HOLDS = MetricDef("sidecar_holds_total", "counter", (), "Times that a partition was held: no records taken of it.")
 PAUSES = MetricDef("sidecar_pauses_total", "counter", (), "Times that a held partition was paused in the Kafka client.")
 REFETCHED = MetricDef(
@@ -124,10 +132,29 @@ REFETCHED = MetricDef(
 )
 COMMITS = MetricDef("sidecar_commits_total", "counter", ("result",), "Commits of offsets by what came of them.")
 REBALANCES = MetricDef("sidecar_rebalances_total", "counter", ("kind",), "Assignment changes by kind.")
+KAFKA_TROUBLE = MetricDef(
+    "sidecar_kafka_trouble", "gauge", (), "1 while something with Kafka is in the way (/status says what), else 0."
+)
+DRAINS = MetricDef(
+    "sidecar_drains_total", "counter", ("result",), "Drains by how they ended: drained, or expired with records left."
+)
+DRAIN_SECONDS = MetricDef(
+    "sidecar_drain_duration_seconds",
+    "gauge",
+    (),
+    "How long the drain that is under way has taken so far, or the last one took; 0 before the first.",
+)
+DRAIN_TIMEOUT = MetricDef("sidecar_drain_timeout_seconds", "gauge", (), "How long a drain may take.")
 LOOP_SECONDS = MetricDef(
     "sidecar_loop_seconds_total", "counter", ("doing",), "Where the time of the thread that owns the Kafka client goes."
 )
 BUILD_INFO = MetricDef("sidecar_build_info", "gauge", ("version",), "1, with the version of this program.")
+CONFIG_INFO = MetricDef(
+    "sidecar_config_info",
+    "gauge",
+    ("group", "hash"),
+    "1, with the consumer group and a hash of the settings; secrets and what differs by pod are not in it.",
+)
 
 METRICS: tuple[MetricDef, ...] = tuple(value for value in list(vars().values()) if isinstance(value, MetricDef))
 """All of them, in the order of the document."""
@@ -138,8 +165,9 @@ _HEAD = """\
 What `/metrics` serves, for Prometheus (text or OpenMetrics, whichever is asked for). This page is made by
 `python -m sidecar.observe.metric_defs`; a test fails when it is stale.
 
-- Per-partition series exist for assigned partitions only and vanish when a partition is revoked. With the series per
-  partition switched off, lag is by topic (the records summed, the largest seconds) and the verdicts are left out.
+- Per-partition series exist for assigned partitions only and vanish when a partition is revoked: three for each, 1,500 for 500
+  partitions. `SIDECAR_METRICS__PER_PARTITION=false` folds them to their topic (records summed, the largest seconds, partitions counted
+  by verdict), which leaves one, one, and at most twelve for each topic.
 - Every outcome of a known topic is there from the start, at 0, so that `rate()` sees the first one.
 - Counters begin at 0 with the process. Around a rebalance two processes may show one partition for a moment: take
   `max by (topic, partition)` before you sum.

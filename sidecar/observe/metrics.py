@@ -1,89 +1,129 @@
-"""The metrics, made from the latest report when somebody scrapes. Nothing is counted here, so nothing costs per record."""
+"""The metrics, made from the latest report when somebody scrapes. Nothing is counted here, so nothing costs per record.
+
+Everything is made from frozen values that the loop's thread has published, on the thread that asks: a scrape cannot make the loop wait.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from sidecar.core.backpressure import State
+from sidecar.core.backpressure import TRANSITIONS, State
 from sidecar.core.books import DropReason, ReleaseReason
 from sidecar.core.breaker import BreakerState
 from sidecar.core.snapshot import BooksView, PartitionView
 from sidecar.observe import metric_defs as defs
 from sidecar.observe.lag import Lag, lag_of
 from sidecar.observe.metric_defs import MetricDef
-from sidecar.observe.verdicts import end_of, explain
+from sidecar.observe.spans import Spans
+from sidecar.observe.trends import Trend
+from sidecar.observe.verdicts import Scene, end_of, explain
 from sidecar.runtime.report import FlushCounts, LogEnds, Report
 
 Sample = tuple[tuple[str, ...], float]
 """Label values, in the order of the definition, and the value."""
 
-INTENT = "policy"
-"""The ``intent`` of every drop: none happens unless a setting asks for it."""
+INTENT: Mapping[str, str] = {
+    DropReason.DROP_OLDEST.value: "overload",
+    DropReason.DROP_NEWEST.value: "overload",
+    DropReason.SAMPLE.value: "policy",
+    DropReason.EXPIRED.value: "policy",
+    DropReason.MAX_BLOCK.value: "overload",
+    DropReason.POISON.value: "poison",
+}
+"""The ``intent`` of each reason. None happens unless a setting allows it, but only those of ``policy`` are wanted for their own sake."""
+
+_MOVES = sorted({(old.value, new.value) for old, row in TRANSITIONS.items() for new in row.values() if new is not old})
 
 
-def make_registry(
-    report: Callable[[], Report | None], log_ends: Callable[[], LogEnds | None], *, version: str, per_partition: bool = True
-) -> CollectorRegistry:
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What this process is: the version of its program, its consumer group, and the hash of its settings."""
+
+    version: str
+    group: str
+    config_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the values come from; each is called at each scrape. ``report`` is None before the first one."""
+
+    report: Callable[[], Report | None]
+    log_ends: Callable[[], LogEnds | None]
+    trend: Callable[[], Trend]
+    spans: Callable[[], Spans]
+
+
+def make_registry(sources: Sources, identity: Identity, *, drain_timeout: float, per_partition: bool = True) -> CollectorRegistry:
     """Return a registry of its own with this process's metrics and the Python runtime's."""
     registry = CollectorRegistry()
-    registry.register(ReportCollector(report, log_ends, version=version, per_partition=per_partition))
+    registry.register(ReportCollector(sources, identity, drain_timeout=drain_timeout, per_partition=per_partition))
     for runtime in (ProcessCollector, PlatformCollector, GCCollector):
         runtime(registry=registry)
     return registry
 
 
 class ReportCollector(Collector):
-    """Builds metric families from the latest report; before the first one there is only ``sidecar_build_info``.
+    """Builds metric families from the latest report; before the first one there is only who this is.
 
-    ``per_partition`` False leaves out the series by partition: lag is then by topic, and there are no verdicts.
-    ``wall`` returns Unix time in seconds.
+    ``drain_timeout`` is in seconds. ``per_partition`` False folds the series by partition to their topic.
+    ``wall`` returns Unix time in seconds, ``clock`` is the monotonic clock of ``Report.made_at``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- two clocks, two facts, one switch
         self,
-        report: Callable[[], Report | None],
-        log_ends: Callable[[], LogEnds | None],
+        sources: Sources,
+        identity: Identity,
         *,
-        version: str,
+        drain_timeout: float,
         per_partition: bool = True,
         wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._report = report
-        self._log_ends = log_ends
-        self._version = version
+        self._sources = sources
+        self._identity = identity
+        self._drain_timeout = drain_timeout
+        self._clock = clock
         self._per_partition = per_partition
         self._wall = wall
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family. Called by the registry on each scrape, on the scraping thread."""
-        yield _family(defs.BUILD_INFO, [((self._version,), 1)])
-        report, log_ends = self._report(), self._log_ends()
+        identity = self._identity
+        yield _family(defs.BUILD_INFO, [((identity.version,), 1)])
+        yield _family(defs.CONFIG_INFO, [((identity.group, identity.config_hash), 1)])
+        yield _single(defs.DRAIN_TIMEOUT, self._drain_timeout)
+        report = self._sources.report()
         if report is None:
             return
+        yield from _spans(self._sources.spans())
         yield from _books(report)
         yield from _pressure(report)
         yield from _flushes(report.flushes)
         yield from _flow(report)
         yield from _kafka(report)
-        yield from self._partitions(report, log_ends)
+        yield from self._partitions(report, self._sources.log_ends())
 
     def _partitions(self, report: Report, log_ends: LogEnds | None) -> Iterator[Metric]:
         wall_ms = int(self._wall() * 1000)
         lags = [(view, lag_of(view, end_of(log_ends, view), wall_ms)) for view in report.engine.partitions]
+        scene = Scene(report, log_ends, self._clock(), self._sources.trend())
+        whys = [(view, explain(view, scene)) for view in report.engine.partitions]
         if not self._per_partition:
             yield from _lag_by_topic(lags)
+            yield _verdicts_by_topic(Counter((view.tp.topic, why.verdict.value) for view, why in whys))
             return
         yield _family(defs.LAG_RECORDS, [(_place(view), lag.records) for view, lag in lags if lag.records is not None])
         yield _family(defs.LAG_SECONDS, [(_place(view), lag.seconds) for view, lag in lags if lag.seconds is not None])
-        whys = [(view, explain(view, report, end_of(log_ends, view))) for view in report.engine.partitions]
         yield _family(defs.VERDICT, [((*_place(view), why.verdict.value), 1) for view, why in whys])
 
 
@@ -132,7 +172,7 @@ def _books(report: Report) -> Iterator[Metric]:
     yield _keyed(defs.DEAD_LETTERED, books.dead_lettered, topics)
     yield _keyed(defs.UNREADABLE_HEADERS, report.unreadable_headers, topics)
     yield _keyed(defs.MISSED_OFFSETS, report.missed_offsets, topics)
-    yield _family(defs.DROPPED, [((*key, INTENT), n) for key, n in _with_zeros(books.dropped, topics, DropReason)])
+    yield _family(defs.DROPPED, [((*key, INTENT[key[1]]), n) for key, n in _with_zeros(books.dropped, topics, DropReason)])
     yield _family(defs.RELEASED, _with_zeros(books.released, topics, ReleaseReason))
     yield from _balance(books)
 
@@ -156,7 +196,7 @@ def _pressure(report: Report) -> Iterator[Metric]:
     yield _single(defs.UTILIZATION, engine.utilization)
     yield _single(defs.MEMORY_LIMIT, report.memory_limit)
     yield _one_of(defs.STATE, [state.value for state in State], engine.state)
-    yield _family(defs.TRANSITIONS, sorted(engine.transitions.items()))
+    yield _family(defs.TRANSITIONS, sorted((dict.fromkeys(_MOVES, 0) | dict(engine.transitions)).items()))
     yield _one_of(defs.BREAKER, [state.value for state in BreakerState], engine.flow.breaker)
     yield _single(defs.HOLDS, engine.holds)
     yield _single(defs.PAUSES, engine.pauses)
@@ -177,7 +217,14 @@ def _flow(report: Report) -> Iterator[Metric]:
         yield _single(defs.LAST_DELIVERY, report.last_delivery_wall)
 
 
+def _spans(spans: Spans) -> Iterator[Metric]:
+    yield _keyed(defs.HOLD_SECONDS, spans.hold_seconds)
+    yield _keyed(defs.DRAINS, spans.drains)
+    yield _single(defs.DRAIN_SECONDS, spans.drain_seconds)
+
+
 def _kafka(report: Report) -> Iterator[Metric]:
+    yield _single(defs.KAFKA_TROUBLE, report.trouble is not None)
     yield _single(defs.ASSIGNED, len(report.engine.partitions))
     yield _keyed(defs.COMMITS, report.commits)
     yield _keyed(defs.REBALANCES, report.rebalances)
@@ -199,3 +246,7 @@ def _lag_by_topic(lags: Iterable[tuple[PartitionView, Lag]]) -> Iterator[Metric]
             seconds[view.tp.topic] = max(seconds[view.tp.topic], lag.seconds)
     yield _family(defs.LAG_RECORDS, [((topic,), n) for topic, n in sorted(records.items())], labels=("topic",))
     yield _family(defs.LAG_SECONDS, [((topic,), age) for topic, age in sorted(seconds.items())], labels=("topic",))
+
+
+def _verdicts_by_topic(counts: Mapping[tuple[str, str], int]) -> Metric:
+    return _family(defs.VERDICT, sorted(counts.items()), labels=("topic", "verdict"))

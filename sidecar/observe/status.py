@@ -12,18 +12,20 @@ from collections.abc import Iterable, Mapping
 from sidecar.core.breaker import BreakerState
 from sidecar.core.snapshot import BooksView, PartitionView, Snapshot
 from sidecar.observe.lag import Lag, lag_of
-from sidecar.observe.verdicts import Why, end_of, explain, explain_process
+from sidecar.observe.verdicts import Scene, Why, end_of, explain, explain_process
 from sidecar.runtime.report import LogEnds, Report
 
 
-def status(report: Report, log_ends: LogEnds | None, wall_ms: int, now: float) -> dict[str, object]:
-    """Describe the process at ``wall_ms`` (Unix time) and ``now`` (monotonic seconds)."""
+def status(scene: Scene, wall_ms: int) -> dict[str, object]:
+    """Describe the process at ``wall_ms`` (Unix time), which is the scene's now."""
+    report, log_ends, now = scene.report, scene.log_ends, scene.now
     views = report.engine.partitions
+    whys = [explain(view, scene) for view in views]
     lags = [lag_of(view, end_of(log_ends, view), wall_ms) for view in views]
     return {
         "phase": report.phase,
         "state": report.engine.state,
-        "why": _why(explain_process(report, log_ends)),
+        "why": _why(explain_process(scene, whys)),
         "lag": _total_lag(lags),
         "books": books_of(report.engine.books),
         "buffer": _buffer(report.engine),
@@ -33,12 +35,23 @@ def status(report: Report, log_ends: LogEnds | None, wall_ms: int, now: float) -
         "heartbeat_seconds": _rounded(now - report.made_at),
         "seconds_since_delivery": _since(report.last_delivery_wall, wall_ms),
         "memory_limit_bytes": report.memory_limit,
-        "partitions": [_partition(view, lag, report, log_ends) for view, lag in zip(views, lags, strict=True)],
+        "waits_for": report.waits_for,
+        "holds": dict(report.engine.asked_holds),
+        "drain": _drain(report, now),
+        "partitions": [_partition(*row, end_of(log_ends, row[0])) for row in zip(views, lags, whys, strict=True)],
     }
 
 
+def _drain(report: Report, now: float) -> dict[str, object] | None:
+    drain = report.drain
+    if drain is None:
+        return None
+    seconds = (now if drain.done_at is None else drain.done_at) - drain.began_at
+    return {"kind": drain.kind, "done": drain.done_at is not None, "expired": drain.expired, "seconds": _rounded(seconds)}
+
+
 def _why(why: Why) -> dict[str, object]:
-    return {"verdict": why.verdict.value, "sentence": why.sentence}
+    return {"verdict": why.verdict.value, "sentence": why.sentence, "evidence": dict(why.evidence)}
 
 
 def _total_lag(lags: Iterable[Lag]) -> dict[str, object]:
@@ -110,8 +123,7 @@ def _kafka(report: Report, log_ends: LogEnds | None, now: float) -> dict[str, ob
     }
 
 
-def _partition(view: PartitionView, lag: Lag, report: Report, log_ends: LogEnds | None) -> dict[str, object]:
-    log_end = end_of(log_ends, view)
+def _partition(view: PartitionView, lag: Lag, why: Why, log_end: int | None) -> dict[str, object]:
     return {
         "topic": view.tp.topic,
         "partition": view.tp.partition,
@@ -125,7 +137,7 @@ def _partition(view: PartitionView, lag: Lag, report: Report, log_ends: LogEnds 
         "in_flight": view.in_flight,
         "held": bool(view.holds),
         "holds": list(view.holds),
-        "why": _why(explain(view, report, log_end)),
+        "why": _why(why),
     }
 
 

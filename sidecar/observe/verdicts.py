@@ -1,94 +1,45 @@
-"""Why a partition is behind: one verdict of a closed list, and a sentence for people. Pure functions of a report.
+"""Why a partition is behind: one verdict of a closed list, a sentence for people, and the numbers that it rests on. Pure.
 
-The rules below are asked in order and the first that has something to say decides. The order goes from what only a person
-can mend to what mends itself; docs/STATUS.md tells of each what to do about it.
+The rules of :mod:`sidecar.observe.verdict_rules` are asked in order, and the first that has something to say decides. A process is what the
+most serious of its partitions is; the order of :class:`Verdict` goes from what only a person can mend to what mends itself.
+docs/STATUS.md tells of each what to do about it.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from sidecar.core.backpressure import State
-from sidecar.core.breaker import BreakerState
-from sidecar.core.holds import HoldReason
-from sidecar.core.snapshot import PartitionView, Snapshot
-from sidecar.runtime.report import LogEnds, Report
+from sidecar.core.snapshot import PartitionView
+from sidecar.observe.lag import lag_of
+from sidecar.observe.scene import Case, Scene, Verdict, Why, every, span
+from sidecar.observe.verdict_rules import RULES, silence
+from sidecar.runtime.report import LogEnds
 
+__all__ = ["Scene", "Verdict", "Why", "end_of", "explain", "explain_process"]
 
-class Verdict(enum.Enum):
-    """Why a partition (or the process) is where it is; the most serious first."""
-
-    STOPPED = "stopped"
-    DRAINING = "draining"
-    HELD_BREAKER = "held_breaker"
-    RETRYING = "retrying"
-    HELD_BUFFER = "held_buffer"
-    HELD_ROOM = "held_room"
-    KAFKA_TROUBLE = "kafka_trouble"
-    DOWNSTREAM_SLOW = "downstream_slow"
-    WAITING_ASSIGNMENT = "waiting_assignment"
-    STARTING = "starting"
-    CATCHING_UP = "catching_up"
-    FLOWING = "flowing"
-    CAUGHT_UP = "caught_up"
-
+ON_TIME = (Verdict.OK, Verdict.IDLE)
 
 _SERIOUSNESS = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
-    """A verdict and its sentence."""
-
-    verdict: Verdict
-    sentence: str
+def explain(view: PartitionView, scene: Scene) -> Why:
+    """Say why ``view`` is behind, or that it is not."""
+    case = Case(view, scene, end_of(scene.log_ends, view), scene.trend.partitions.get(view.tp))
+    return next(why for rule in RULES if (why := rule(case)) is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """What the rules look at."""
-
-    view: PartitionView
-    engine: Snapshot
-    trouble: str | None
-    log_end: int | None
-
-    @property
-    def here(self) -> int:
-        """Records of this partition that were polled and have no outcome yet."""
-        return self.view.buffered + self.view.in_flight
-
-    @property
-    def first(self) -> int | None:
-        """The first offset without an outcome."""
-        return self.view.committable
-
-
-def explain(view: PartitionView, report: Report, log_end: int | None) -> Why:
-    """Say why ``view`` is behind, or that it is not; ``log_end`` is None while unknown."""
-    case = _Case(view, report.engine, report.trouble, log_end)
-    for verdict, rule in _RULES:
-        sentence = rule(case)
-        if sentence is not None:
-            return Why(verdict, sentence)
-    return Why(Verdict.FLOWING, f"everything in Kafka has been polled; {_here(case)}, nothing is in the way")
-
-
-def explain_process(report: Report, log_ends: LogEnds | None) -> Why:
-    """Say the most serious of its partitions' verdicts, or why it has no partitions."""
-    if report.engine.partitions:
-        whys = [explain(view, report, end_of(log_ends, view)) for view in report.engine.partitions]
-        worst = min(whys, key=lambda why: _SERIOUSNESS[why.verdict])
-        tp = report.engine.partitions[whys.index(worst)].tp
-        same = sum(why.verdict is worst.verdict for why in whys)
-        return Why(worst.verdict, f"{same} of {len(whys)} partitions, as {tp}: {worst.sentence}")
-    if report.engine.draining:
-        return Why(Verdict.DRAINING, "the process drains and has no partitions any more")
-    if report.trouble is not None:
-        return Why(Verdict.KAFKA_TROUBLE, report.trouble)
-    return Why(Verdict.WAITING_ASSIGNMENT, "the consumer group has given this process no partition")
+def explain_process(scene: Scene, whys: Sequence[Why] | None = None) -> Why:
+    """Say the most serious of its partitions' verdicts, or why it has none; ``whys`` are theirs where they are known already."""
+    views = scene.report.engine.partitions
+    if not views:
+        return _without_partitions(scene)
+    whys = [explain(view, scene) for view in views] if whys is None else whys
+    worst = min(whys, key=lambda why: _SERIOUSNESS[why.verdict])
+    same = [view for view, why in zip(views, whys, strict=True) if why.verdict is worst.verdict]
+    evidence = {"partitions": len(same), "of": len(views), **worst.evidence}
+    if worst.verdict in ON_TIME:
+        return Why(worst.verdict, _on_time(scene, worst.verdict, whys), evidence)
+    return Why(worst.verdict, f"{_who(scene, same)}: {worst.sentence}", evidence)
 
 
 def end_of(log_ends: LogEnds | None, view: PartitionView) -> int | None:
@@ -96,92 +47,39 @@ def end_of(log_ends: LogEnds | None, view: PartitionView) -> int | None:
     return None if log_ends is None else log_ends.offsets.get(view.tp)
 
 
-def _here(case: _Case) -> str:
-    return f"of this partition {case.view.buffered} records are buffered, {case.view.in_flight} in flight"
+def _without_partitions(scene: Scene) -> Why:
+    report = scene.report
+    if report.phase in ("drained", "stopped"):
+        return Why(Verdict.HELD_BY_OPERATOR, report.waits_for or "the process has drained and left its group", {"partitions": 0})
+    if report.engine.draining:
+        return Why(Verdict.HELD_BY_OPERATOR, "the process drains and has no partitions any more", {"partitions": 0})
+    if (silent := silence(scene)) is not None:
+        return silent
+    if report.waits_for is not None:
+        return Why(Verdict.DOWNSTREAM_DOWN, report.waits_for, {"partitions": 0})
+    if report.trouble is not None:
+        return Why(Verdict.BROKER_STALL, report.trouble, {"partitions": 0})
+    said = "the group has given this process no partition; it has more members than partitions, or is still sharing them out"
+    return Why(Verdict.REBALANCING, said, {"partitions": 0, "rebalances": sum(report.rebalances.values())})
 
 
-def _stopped(case: _Case) -> str | None:
-    return None if case.view.stopped is None else f"stopped until a restart: {case.view.stopped}"
+def _who(scene: Scene, same: Sequence[PartitionView]) -> str:
+    """Return which partitions they are, and how late the latest of them is."""
+    total = len(scene.report.engine.partitions)
+    lags = [lag_of(view, end_of(scene.log_ends, view), scene.report.wall_ms).seconds for view in same]
+    late = max((seconds for seconds in lags if seconds is not None), default=0.0)
+    behind = f" behind by {span(late)}" if late else ""
+    if total == 1:
+        return f"{same[0].tp}{behind}"
+    return f"{len(same)} of {every(total, 'partition')}{behind}"
 
 
-def _draining(case: _Case) -> str | None:
-    return f"the process drains; {_here(case)}" if case.engine.draining else None
-
-
-def _caught_up(case: _Case) -> str | None:
-    """Whether nothing is missing; while Kafka is out of reach nobody can know."""
-    if case.here or case.trouble is not None or case.log_end is None or case.first is None or case.log_end > case.first:
-        return None
-    return f"every record below offset {case.first} has its outcome"
-
-
-def _breaker(case: _Case) -> str | None:
-    flow = case.engine.flow
-    if flow.breaker == BreakerState.CLOSED.value:
-        return None
-    waits = flow.breaker == BreakerState.OPEN.value and flow.next_probe_in is not None
-    probe = f"next probe in {flow.next_probe_in:.1f} s" if waits else "it is being probed"
-    return f"the downstream is down ({flow.breaker_reason or 'no reason given'}); {probe}"
-
-
-def _retrying(case: _Case) -> str | None:
-    flow = case.engine.flow
-    if not (flow.retrying and case.view.in_flight):
-        return None
-    return f"{flow.retrying} flushes wait to be tried again; the last failure: {flow.last_failure or 'no reason given'}"
-
-
-def _held_buffer(case: _Case) -> str | None:
-    if HoldReason.BUFFER.value not in case.view.holds:
-        return None
-    return f"the buffer is {case.engine.utilization:.0%} full: the downstream takes less than Kafka brings; {_here(case)}"
-
-
-def _held_room(case: _Case) -> str | None:
-    if HoldReason.ROOM.value not in case.view.holds:
-        return None
-    return f"the next record is larger than the room left in the buffer ({case.engine.utilization:.0%} full)"
-
-
-def _trouble(case: _Case) -> str | None:
-    return case.trouble
-
-
-def _starting(case: _Case) -> str | None:
-    if case.here or (case.first is not None and case.log_end is not None):
-        return None
-    return "the position or the log end offset is not known yet"
-
-
-def _slow(case: _Case) -> str | None:
-    """Whether the buffer fills although as many flushes run as may: of all partitions together, or of this one, which has one at a time."""
-    flow = case.engine.flow
-    if case.engine.state == State.NORMAL.value:
-        return None
-    if flow.flushes_in_flight >= flow.concurrency_limit:
-        return f"all {flow.concurrency_limit} flushes are in flight and the buffer fills ({case.engine.utilization:.0%} full)"
-    if not case.view.in_flight:
-        return None
-    return f"the buffer fills ({case.engine.utilization:.0%} full) while this partition's flush is under way; {_here(case)}"
-
-
-def _catching_up(case: _Case) -> str | None:
-    fetched = case.view.position if case.view.position is not None else case.first
-    if case.log_end is None or fetched is None or case.log_end <= fetched:
-        return None
-    return f"{case.log_end - fetched} offsets are still in Kafka; {_here(case)}, nothing is in the way"
-
-
-_RULES: tuple[tuple[Verdict, Callable[[_Case], str | None]], ...] = (
-    (Verdict.STOPPED, _stopped),
-    (Verdict.DRAINING, _draining),
-    (Verdict.CAUGHT_UP, _caught_up),
-    (Verdict.HELD_BREAKER, _breaker),
-    (Verdict.RETRYING, _retrying),
-    (Verdict.HELD_BUFFER, _held_buffer),
-    (Verdict.HELD_ROOM, _held_room),
-    (Verdict.KAFKA_TROUBLE, _trouble),
-    (Verdict.STARTING, _starting),
-    (Verdict.DOWNSTREAM_SLOW, _slow),
-    (Verdict.CATCHING_UP, _catching_up),
-)
+def _on_time(scene: Scene, verdict: Verdict, whys: Sequence[Why]) -> str:
+    total = len(whys)
+    if verdict is Verdict.IDLE:
+        return f"nothing to do: {every(total, 'partition')} delivered to the end"
+    idle = sum(why.verdict is Verdict.IDLE for why in whys)
+    rate = scene.trend.latest.delivered
+    pace = "" if rate is None else f", {rate:,.0f} records/s delivered"
+    quiet = f" ({idle} idle)" if idle else ""
+    return f"on time: {every(total, 'partition')}{quiet}{pace}"

@@ -1,6 +1,6 @@
 """The watch: everything that looks at the loop, behind :class:`sidecar.runtime.observer.Observer`.
 
-The loop's thread calls it; other threads read :attr:`Watch.report`, which is swapped whole.
+The loop's thread calls it; other threads read :attr:`Watch.report` and :attr:`Watch.spans`, which are swapped whole.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from sidecar.core.actions import Action
 from sidecar.core.records import Chunk, TopicPartition
 from sidecar.core.results import Result
+from sidecar.observe import spans
 from sidecar.observe.flush_stats import FlushStats, outcome_of
 from sidecar.observe.log_actions import Log, LogActions
 from sidecar.observe.unreadable import UnreadableHeaders
@@ -23,6 +24,7 @@ class Watch:
     def __init__(self, log: Log, wall: Callable[[], float]) -> None:
         """``wall`` is the Unix time in seconds."""
         self.report: Report | None = None
+        self.spans = spans.Spans()
         self._log = log
         self._wall = wall
         self._actions = LogActions(log)
@@ -58,6 +60,7 @@ class Watch:
 
     def publish(self, report: Report) -> None:
         """Keep it, and log what was held back to be counted; with the last one everything, so that numbers add up over the lines."""
+        self.spans = spans.after(self.spans, self.report, report)
         self.report = report
         now = math.inf if report.phase == "stopped" else report.made_at
         self._actions.catch_up(now)

@@ -11,11 +11,22 @@ memory               the one memory number, and how it is split
 load                 all of it together
 parts                what the engine, the consumer and the writer are made with
 describe, document   the settings for people: in the terminal, and as the reference
+fingerprint          the hash that tells processes with different settings apart
 ==================== ===========================================================================
 """
 
+from sidecar.settings.fingerprint import fingerprint
 from sidecar.settings.load import load_settings
 from sidecar.settings.model import Settings
-from sidecar.settings.parts import consumer_config, engine_config, memory_limit, writer_kind
+from sidecar.settings.parts import consumer_config, engine_config, max_poll_interval, memory_limit, writer_kind
 
-__all__ = ["Settings", "consumer_config", "engine_config", "load_settings", "memory_limit", "writer_kind"]
+__all__ = [
+    "Settings",
+    "consumer_config",
+    "engine_config",
+    "fingerprint",
+    "load_settings",
+    "max_poll_interval",
+    "memory_limit",
+    "writer_kind",
+]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sidecar.settings import kafka_properties
-from sidecar.settings.environment import Given, fields, read
+from sidecar.settings.environment import TOKEN, Given, fields, read
 from sidecar.settings.load import load_settings
 from sidecar.settings.model import Settings
 from sidecar.settings.parts import consumer_config
@@ -42,7 +42,7 @@ def _rows_of_model(settings: Settings, given: Mapping[str, Given]) -> Iterator[R
     for name, field in fields():
         if name in given:
             if not name.startswith("SIDECAR_KAFKA__"):
-                yield Row(name, _shown(name, given[name].text), given[name].source)
+                yield Row(name, shown(name, given[name].text), given[name].source)
         elif name in computed:
             number, source = computed[name]
             yield Row(name, as_size(number or 0), source)
@@ -76,9 +76,11 @@ def _chosen_because(prop: str) -> str:
     return "from SIDECAR_MEMORY__LIMIT" if prop == "queued.max.messages.kbytes" else "default"
 
 
-def _shown(name: str, text: str) -> str:
+def shown(name: str, text: str) -> str:
     """Return a value without its secrets: those of a URL are its user, its password, and what is asked for."""
-    if name != "SIDECAR_WRITER__URL":
+    if name == TOKEN:
+        return HIDDEN
+    if name not in ("SIDECAR_WRITER__URL", "SIDECAR_APP__HEALTH_URL"):
         return text
     parts = urlsplit(text)
     host = parts.netloc.rpartition("@")[2]

@@ -57,6 +57,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def switch(text: str) -> bool:
+    """Return whether it is on."""
+    if text not in ("true", "false"):
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text == "true"
+
+
 def ratio(text: str) -> float:
     """Return a number from 0 to 1."""
     try:
@@ -88,6 +95,11 @@ def address(text: str) -> Address:
     if not host or not _WHOLE.fullmatch(port) or int(port) > _HIGHEST_PORT:
         raise ValueError(f"{text!r} is not an address: write host:port, like 0.0.0.0:9877 or [::]:9877")
     return Address(host, int(port))
+
+
+def as_duration(seconds: float) -> str:
+    """Return seconds as people write them."""
+    return f"{seconds:g}s"
 
 
 def as_size(number: int) -> str:

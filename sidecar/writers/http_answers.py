@@ -28,6 +28,7 @@ from sidecar.core.results import Delivered, FailureAction, Partial, Poison, Reco
 from sidecar.writers.http_connection import Answer
 
 TRY_AGAIN = frozenset({408, 425, 429})
+TOO_MANY = 429
 POISONED = frozenset({400, 409, 422})
 TOO_LARGE = 413
 
@@ -67,7 +68,7 @@ def result_of(answer: Answer, batch: Batch, wall: float) -> Result:
     if 200 <= status < 300:  # noqa: PLR2004 -- that is what 2xx means
         return _of_success(answer, batch, wall)
     if status in TRY_AGAIN or status < 200 or status >= 500:  # noqa: PLR2004 -- classes of statuses
-        return Retriable(_said(status), _wait(answer.retry_after, wall))
+        return Retriable(_said(status), _wait(answer.retry_after, wall), too_many=status == TOO_MANY)
     if status in POISONED:
         return Poison(_said(status))
     if status == TOO_LARGE:

@@ -38,7 +38,7 @@ BREACH = "the answer is not what the contract says: "
         (error_page(200), Delivered()),
         (error_page(502), Retriable("answered 502 Bad Gateway")),
         (answer(503, {"Retry-After": "7"}), Retriable("answered 503 Service Unavailable", 7.0)),
-        (answer(429, JSON | {"Retry-After": "0"}, b"{}"), Retriable("answered 429 Too Many Requests", 0.0)),
+        (answer(429, JSON | {"Retry-After": "0"}, b"{}"), Retriable("answered 429 Too Many Requests", 0.0, too_many=True)),
         (error_page(400), Poison("answered 400 Bad Request")),
         (answer(413), TooLarge("answered 413 Request Entity Too Large")),
         (error_page(404), Systemic("answered 404 Not Found")),

@@ -61,7 +61,7 @@ def test_a_refusal_of_everything_opens_the_breaker_and_holds_the_partition_until
     create_topic(kafka.bootstrap, topic)
     produce_numbered(kafka.bootstrap, topic, range(100))
     with Application(answer(401)) as app, SidecarProcess(sidecar_environ(kafka.bootstrap, topic, app.url), tmp_path) as sidecar:
-        held = sidecar.wait_status(lambda status: status["why"]["verdict"] == "held_breaker", "the breaker is open")
+        held = sidecar.wait_status(lambda status: status["why"]["verdict"] == "downstream_down", "the breaker is open")
         assert held["breaker"]["reason"] == "answered 401 Unauthorized"
         assert "answered 401 Unauthorized" in held["why"]["sentence"]
         scraped = sidecar.metrics()  # at one moment: the breaker probes the application again and again

@@ -53,10 +53,10 @@ def test_by_default_a_poison_record_stops_its_partition_alone(
         environ = sidecar_environ(kafka.bootstrap, topic, app.url)
         with SidecarProcess(environ, tmp_path) as sidecar:
             status = sidecar.wait_status(
-                lambda status: status["why"]["verdict"] == "stopped" and status["partitions"][1]["committed"] == RECORDS,
+                lambda status: status["why"]["verdict"] == "poison_head" and status["partitions"][1]["committed"] == RECORDS,
                 "one partition is stopped, the other one is done",
             )
-            assert sidecar.metric("sidecar_verdict", topic=topic, partition="0", verdict="stopped") == 1
+            assert sidecar.metric("sidecar_verdict", topic=topic, partition="0", verdict="poison_head") == 1
             books = drain(sidecar, status=4)
             stopped = sidecar.events("partition.stopped")
         assert committed(kafka.bootstrap, environ["SIDECAR_KAFKA__GROUP_ID"], topic) == {0: POISON, 1: RECORDS}
@@ -80,7 +80,7 @@ def test_a_poison_record_is_dropped_alone_where_that_is_wanted(
         environ = sidecar_environ(kafka.bootstrap, topic, app.url, ON_POISON="drop")
         with SidecarProcess(environ, tmp_path) as sidecar:
             wait_done(sidecar, kafka.bootstrap, topic)
-            assert sidecar.metric("sidecar_records_dropped_total", topic=topic, reason="poison", intent="policy") == 1
+            assert sidecar.metric("sidecar_records_dropped_total", topic=topic, reason="poison", intent="poison") == 1
             books = drain(sidecar)
             (dropped,) = sidecar.events("records.dropped")
     assert (books["delivered"], books["dropped"]) == (2 * RECORDS - 1, {"poison": 1})

@@ -8,7 +8,7 @@ from tests.integration.data.stage import commit, delete_before, drain, offsets_t
 from tests.parts.app import Application
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
-from tests.parts.process import SidecarProcess
+from tests.parts.process import SidecarProcess, caught_up
 from tests.parts.topics import Message, committed, create_topic, fresh_name, produce, produce_numbered
 
 NOON = 1_769_860_800_000
@@ -22,15 +22,13 @@ def test_latest_starts_at_the_end_and_stays_there_over_a_restart(kafka: RealKafk
     with Application() as app:
         environ = sidecar_environ(kafka.bootstrap, topic, app.url, START="latest")
         with SidecarProcess(environ, tmp_path) as sidecar:
-            sidecar.wait_status(lambda status: status["why"]["verdict"] == "caught_up", "it is at the end")
+            sidecar.wait_status(caught_up, "it is at the end")
             assert drain(sidecar)["polled"] == 0
         produce_numbered(kafka.bootstrap, topic, range(10, 15))  # while nobody is there
         with SidecarProcess(environ, tmp_path) as sidecar:
             sidecar.wait_ready()
             produce_numbered(kafka.bootstrap, topic, range(15, 20))
-            sidecar.wait_status(
-                lambda status: status["why"]["verdict"] == "caught_up" and app.ids[-1:] == (19,), "the last one is delivered"
-            )
+            sidecar.wait_status(lambda status: caught_up(status) and app.ids[-1:] == (19,), "the last one is delivered")
             drain(sidecar)
     assert app.ids == tuple(range(10, 20))
 
@@ -46,7 +44,7 @@ def test_a_time_starts_at_the_first_record_that_is_not_older(kafka: RealKafka, t
         environ = sidecar_environ(kafka.bootstrap, topic, app.url, START=start)
         with SidecarProcess(environ, tmp_path) as sidecar:
             sidecar.wait_status(
-                lambda status: status["why"]["verdict"] == "caught_up" and status["kafka"]["assigned"] == 2,
+                lambda status: caught_up(status) and status["kafka"]["assigned"] == 2,
                 "both partitions are at their ends",
             )
             drain(sidecar)
@@ -98,7 +96,7 @@ def test_by_default_an_offset_that_the_log_does_not_have_stops_the_partition_alo
         delete_before(kafka.bootstrap, topic, 40)
         with SidecarProcess(environ, tmp_path) as sidecar:
             stopped = sidecar.wait_status(
-                lambda status: status["why"]["verdict"] == "stopped" and status["books"]["delivered"] == 50,
+                lambda status: status["why"]["verdict"] == "stuck" and status["books"]["delivered"] == 50,
                 "the partition is stopped, and the other one is delivered",
             )
             assert sidecar.get("/livez")[0] == 200

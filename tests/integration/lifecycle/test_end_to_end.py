@@ -7,6 +7,7 @@ import pytest
 from tests.integration.lifecycle.scene import LONG, assert_ended, drain, has, scene
 from tests.parts.behaviour import slow
 from tests.parts.kafka import RealKafka
+from tests.parts.process import caught_up
 
 PROTOCOLS = ("classic", "consumer")
 """The group protocols; the second is KIP-848's."""
@@ -25,7 +26,7 @@ def test_every_record_is_delivered_once_in_order_and_committed(kafka: RealKafka,
         it.wait_taken(20_000)
         it.produce(1_000)
         it.wait_taken(21_000)
-        status = sidecar.wait_status(lambda status: status["why"]["verdict"] == "caught_up", "it says so")
+        status = sidecar.wait_status(caught_up, "it says so")
         assert status["lag"]["records"] == 0
         drain(sidecar)
         it.assert_all_taken_once()

@@ -7,7 +7,7 @@ import pytest
 from tests.integration.lifecycle.scene import LONG, drain, scene
 from tests.parts.behaviour import slow
 from tests.parts.kafka import RealKafka
-from tests.parts.process import SidecarProcess
+from tests.parts.process import SidecarProcess, caught_up
 from tests.parts.topics import create_topic, fresh_name, produce_numbered
 from tests.parts.waiting import wait_for
 
@@ -30,7 +30,7 @@ def test_a_broker_that_is_restarted_under_load_costs_nothing(kafka: RealKafka, t
         ends = it.log_ends()
         sidecar.wait_status(
             lambda status: (
-                status["why"]["verdict"] == "caught_up"
+                caught_up(status)
                 and {p["partition"]: p["log_end"] for p in status["partitions"]} == ends
                 and status["kafka"]["trouble"] is None
             ),
@@ -111,7 +111,7 @@ def lines_of(sidecar: SidecarProcess, error: str) -> list[str]:
 def assert_waits(sidecar: SidecarProcess, error: str, *words: str) -> None:
     """Assert that a sidecar lives, is not ready and says why, on every page and in the log, and there not again and again."""
     status = sidecar.wait_status(lambda status: status["kafka"]["trouble"], "it says what is wrong", LONG)
-    assert status["why"]["verdict"] == "kafka_trouble"
+    assert status["why"]["verdict"] == "broker_stall"
     ready, reason = sidecar.get("/readyz")
     assert (ready, sidecar.get("/livez")[0], sidecar.get("/startupz")[0]) == (503, 200, 200)
     assert all(word in reason for word in words)

@@ -8,7 +8,7 @@ from tests.parts.app import Application
 from tests.parts.behaviour import held_until
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
-from tests.parts.process import SidecarProcess
+from tests.parts.process import SidecarProcess, caught_up
 from tests.parts.topics import create_topic, fresh_name, produce_numbered
 from tests.parts.waiting import free_port, wait_for
 
@@ -17,8 +17,13 @@ PER_TOPIC: dict[str, list[dict[str, str]]] = {
     "sidecar_records_delivered_total": [{}],
     "sidecar_records_dead_lettered_total": [{}],
     "sidecar_records_dropped_total": [
-        {"reason": reason, "intent": "policy"}
-        for reason in ("drop_oldest", "drop_newest", "sample", "expired", "max_block", "poison")
+        {"reason": reason, "intent": intent}
+        for intent, reasons in {
+            "policy": ("sample", "expired"),
+            "overload": ("drop_oldest", "drop_newest", "max_block"),
+            "poison": ("poison",),
+        }.items()
+        for reason in reasons
     ],
     "sidecar_records_released_total": [{"reason": reason} for reason in ("revoked", "lost", "shutdown", "stopped")],
 }
@@ -33,6 +38,12 @@ OF_THE_PROCESS: dict[str, list[dict[str, str]]] = {
     "sidecar_record_age_seconds_count": [{}],
     "sidecar_flush_batch_records_count": [{}],
     "sidecar_holds_total": [{}],
+    "sidecar_hold_seconds_total": [
+        {"reason": reason} for reason in ("buffer", "room", "breaker", "drain", "stopped", "quiesce", "operator", "app")
+    ],
+    "sidecar_drains_total": [{"result": "drained"}, {"result": "expired"}],
+    "sidecar_kafka_trouble": [{}],
+    "sidecar_drain_duration_seconds": [{}],
     "sidecar_pauses_total": [{}],
     "sidecar_refetched_bytes_total": [{}],
 }
@@ -48,6 +59,7 @@ OF_THE_MOMENT: dict[str, list[dict[str, str]]] = {
     "sidecar_rebalances_total": [{"kind": kind} for kind in ("assigned", "revoked", "lost")],
     "sidecar_loop_seconds_total": [{"doing": doing} for doing in ("polling", "waiting", "working")],
     "sidecar_memory_limit_bytes": [{}],
+    "sidecar_drain_timeout_seconds": [{}],
     "sidecar_build_info": [{"version": "0.1.0"}],
 }
 
@@ -56,7 +68,7 @@ def test_every_metric_is_there_before_the_first_record_and_every_outcome_at_zero
     topic = fresh_name("orders")
     create_topic(kafka.bootstrap, topic)
     with SidecarProcess(sidecar_environ(kafka.bootstrap, topic, "discard:"), tmp_path) as sidecar:
-        sidecar.wait_status(lambda status: status["why"]["verdict"] == "caught_up", "the empty topic is caught up")
+        sidecar.wait_status(caught_up, "the empty topic is caught up")
         found = sidecar.metrics()
 
         for name, all_labels in PER_TOPIC.items():
@@ -72,7 +84,7 @@ def test_every_metric_is_there_before_the_first_record_and_every_outcome_at_zero
         place = {"topic": topic, "partition": "0"}
         assert sidecar.metric("sidecar_lag_records", **place) == 0
         assert sidecar.metric("sidecar_lag_seconds", **place) == 0
-        assert sidecar.metric("sidecar_verdict", **place, verdict="caught_up") == 1
+        assert sidecar.metric("sidecar_verdict", **place, verdict="ok") == 1
         assert sidecar.metric("sidecar_assigned_partitions") == 1
         assert sidecar.metric("sidecar_memory_limit_bytes") == 256 * 1024**2
         assert sidecar.metric("sidecar_state", state="normal") == 1
@@ -130,9 +142,9 @@ def _assert_held(status: Any) -> None:
     assert partition["lag_records"] == 1000
     assert partition["lag_seconds"] >= 0
     assert partition["holds"] == ["buffer"]
-    assert partition["why"]["verdict"] == "held_buffer"
+    assert partition["why"]["verdict"] == "downstream_slow"
     assert partition["why"]["sentence"]
-    assert status["why"]["verdict"] == "held_buffer"
+    assert status["why"]["verdict"] == "downstream_slow"
     assert books["unaccounted"] == 0
 
 
@@ -151,7 +163,7 @@ def test_the_probes_while_kafka_is_away(tmp_path: Path) -> None:
         assert _page(sidecar, "/livez") == 200
         wait_for(lambda: "Connection refused" in str(_get(sidecar, "/readyz")), "it says what stands in its way")
         assert _page(sidecar, "/readyz") == 503
-        assert sidecar.get("/status")[1]["why"]["verdict"] == "kafka_trouble"
+        assert sidecar.get("/status")[1]["why"]["verdict"] == "broker_stall"
         code, text = sidecar.get("/nonsense")
         assert code == 404
         assert "/startupz /livez /readyz /metrics /status" in text

@@ -52,6 +52,9 @@ def a_partition(**changes: Any) -> PartitionView:
         last_wall_ms=NOW_MS - 60_000,
         holds=(),
         stopped=None,
+        stopped_by=None,
+        suspects=0,
+        retry=None,
     )
     return replace(view, **changes)
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +11,18 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from sidecar.core.books import DropReason, ReleaseReason
+from sidecar.core.holds import HoldReason
 from sidecar.core.records import TopicPartition
 from sidecar.observe.flush_stats import OUTCOMES, FlushStats
 from sidecar.observe.metric_defs import METRICS, document
-from sidecar.observe.metrics import ReportCollector, make_registry
+from sidecar.observe.metrics import INTENT, Identity, ReportCollector, Sources, make_registry
+from sidecar.observe.spans import Spans
+from sidecar.observe.trends import NOTHING_KNOWN
 from sidecar.runtime.report import LogEnds, Report
-from tests.unit.observe.reports import BOOKS, FLOW, NOW_MS, a_chunk, a_partition, a_report, a_snapshot, log_ends
+from tests.unit.observe.reports import BOOKS, FLOW, NOW, NOW_MS, a_chunk, a_partition, a_report, a_snapshot, log_ends
+
+IDENTITY = Identity("1.2.3", "billing", "c0ffee")
+SPANS = Spans(drain_seconds=1.5)
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -25,8 +31,11 @@ def registry(
     report: Callable[[], Report | None], ends: LogEnds | None = None, *, per_partition: bool = True
 ) -> CollectorRegistry:
     made = CollectorRegistry()
-    collector = ReportCollector(report, lambda: ends, version="1.2.3", per_partition=per_partition, wall=lambda: NOW_MS / 1000)
-    made.register(collector)
+    sources = Sources(report, lambda: ends, lambda: NOTHING_KNOWN, lambda: SPANS)
+    wall = NOW_MS / 1000
+    made.register(
+        ReportCollector(sources, IDENTITY, drain_timeout=25.0, per_partition=per_partition, wall=lambda: wall, clock=lambda: NOW)
+    )
     return made
 
 
@@ -44,8 +53,16 @@ def labels_of(samples: Samples, name: str) -> Iterator[dict[str, str]]:
     return (dict(labels) for found, labels in samples if found == name)
 
 
-def test_before_the_first_report_there_is_only_the_build() -> None:
-    assert scrape(None) == {("sidecar_build_info", frozenset({("version", "1.2.3")})): 1.0}
+def sources_of(report: Report, ends: LogEnds | None = None) -> Sources:
+    return Sources(lambda: report, lambda: ends, lambda: NOTHING_KNOWN, Spans)
+
+
+def test_before_the_first_report_there_is_only_who_this_is() -> None:
+    assert scrape(None) == {
+        ("sidecar_build_info", frozenset({("version", "1.2.3")})): 1.0,
+        ("sidecar_config_info", frozenset({("group", "billing"), ("hash", "c0ffee")})): 1.0,
+        ("sidecar_drain_timeout_seconds", frozenset()): 25.0,
+    }
 
 
 def test_every_metric_of_the_table_is_served_with_its_labels() -> None:
@@ -66,13 +83,13 @@ def test_nothing_is_served_that_is_not_in_the_table() -> None:
 
 def test_openmetrics_is_valid_too() -> None:
     encode, _content_type = choose_encoder("application/openmetrics-text; version=1.0.0")
-    text = encode(make_registry(a_report, lambda: log_ends(100), version="1.2.3")).decode()
+    text = encode(make_registry(sources_of(a_report(), log_ends(100)), IDENTITY, drain_timeout=25.0)).decode()
     families = parse_openmetrics(text)  # type: ignore[no-untyped-call]
     assert "sidecar_records_polled" in {family.name for family in families}
 
 
 def test_the_python_process_is_served_beside_ours() -> None:
-    text = generate_latest(make_registry(a_report, lambda: None, version="1.2.3")).decode()
+    text = generate_latest(make_registry(sources_of(a_report()), IDENTITY, drain_timeout=25.0)).decode()
     assert "process_resident_memory_bytes" in text
     assert "python_gc_collections_total" in text
 
@@ -103,9 +120,13 @@ def test_every_outcome_of_an_assigned_topic_is_there_at_zero_before_its_first_re
     for name in ("records_polled", "records_delivered", "records_dead_lettered", "unreadable_headers", "missed_offsets"):
         assert value(samples, f"sidecar_{name}_total", topic="clicks") == 0
     for drop in DropReason:
-        assert value(samples, "sidecar_records_dropped_total", topic="clicks", reason=drop.value, intent="policy") == 0
+        assert value(samples, "sidecar_records_dropped_total", topic="clicks", reason=drop.value, intent=INTENT[drop.value]) == 0
     for release in ReleaseReason:
         assert value(samples, "sidecar_records_released_total", topic="clicks", reason=release.value) == 0
+    for reason in HoldReason:
+        assert value(samples, "sidecar_hold_seconds_total", reason=reason.value) == 0
+    for result in ("drained", "expired"):
+        assert value(samples, "sidecar_drains_total", result=result) == 0
     for outcome in OUTCOMES:
         assert value(samples, "sidecar_flush_duration_seconds_count", outcome=outcome) == 0
 
@@ -138,10 +159,10 @@ def test_without_series_by_partition_lag_is_folded_to_the_topic() -> None:
         a_partition(tp=TopicPartition("orders", n), committable=90, buffered=10, oldest_wall_ms=NOW_MS - 1000 * n)
         for n in (1, 2, 0)
     ]
-    samples = scrape(a_report(a_snapshot(*views)), log_ends(100, 100, 100), per_partition=False)
-    assert value(samples, "sidecar_lag_records", topic="orders") == 30
+    samples = scrape(a_report(a_snapshot(*views)), log_ends(110, 110, 110), per_partition=False)
+    assert value(samples, "sidecar_lag_records", topic="orders") == 60
     assert value(samples, "sidecar_lag_seconds", topic="orders") == 2.0
-    assert not list(labels_of(samples, "sidecar_verdict"))
+    assert value(samples, "sidecar_verdict", topic="orders", verdict="catching_up") == 3
     assert not [labels for _name, labels in samples if "partition" in dict(labels)]
 
 
@@ -155,6 +176,27 @@ def test_exactly_one_state_of_each_machine_holds() -> None:
         for labels in labels_of(samples, "sidecar_breaker_state")
     }
     assert breaker == {"closed": 0, "open": 0, "half_open": 1}
+
+
+def test_each_reason_to_drop_has_one_intent() -> None:
+    assert set(INTENT) == {reason.value for reason in DropReason}
+    dropped: Mapping[tuple[str, str], int] = {("orders", "drop_oldest"): 7, ("orders", "poison"): 1, ("orders", "expired"): 2}
+    samples = scrape(a_report(a_snapshot(books=replace(BOOKS, dropped=dropped))))
+    assert value(samples, "sidecar_records_dropped_total", topic="orders", reason="drop_oldest", intent="overload") == 7
+    assert value(samples, "sidecar_records_dropped_total", topic="orders", reason="poison", intent="poison") == 1
+    assert value(samples, "sidecar_records_dropped_total", topic="orders", reason="expired", intent="policy") == 2
+
+
+def test_every_move_between_two_states_is_there_before_the_first() -> None:
+    samples = scrape(a_report())
+    assert value(samples, "sidecar_state_transitions_total", **{"from": "normal", "to": "elevated"}) == 2
+    assert value(samples, "sidecar_state_transitions_total", **{"from": "normal", "to": "blocked"}) == 0
+    assert value(samples, "sidecar_state_transitions_total", **{"from": "draining", "to": "normal"}) is None
+
+
+def test_trouble_with_kafka_shows_as_one() -> None:
+    assert value(scrape(a_report()), "sidecar_kafka_trouble") == 0
+    assert value(scrape(a_report(trouble="all brokers are down")), "sidecar_kafka_trouble") == 1
 
 
 def test_histograms_come_from_the_finished_flushes() -> None:

@@ -4,12 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from sidecar.observe.scene import Scene
 from sidecar.observe.status import status
 from tests.unit.observe.reports import BOOKS, FLOW, NOW, NOW_MS, a_partition, a_report, a_snapshot, log_ends
 
 
 def test_it_is_plain_json_in_a_fixed_order() -> None:
-    document = status(a_report(), log_ends(100), NOW_MS, NOW + 0.25)
+    document = status(Scene(a_report(), log_ends(100), NOW + 0.25), NOW_MS)
     assert json.loads(json.dumps(document)) == document
     assert list(document)[:5] == ["phase", "state", "why", "lag", "books"]
     assert list(document)[-1] == "partitions"
@@ -17,7 +18,7 @@ def test_it_is_plain_json_in_a_fixed_order() -> None:
 
 def test_a_partition_shows_its_offsets_its_lag_and_why() -> None:
     view = a_partition(committed=60, committable=70, buffered=20, in_flight=10, oldest_wall_ms=NOW_MS - 1234, holds=("buffer",))
-    document = status(a_report(a_snapshot(view, utilization=0.9)), log_ends(130), NOW_MS, NOW)
+    document = status(Scene(a_report(a_snapshot(view, utilization=0.9)), log_ends(130), NOW), NOW_MS)
     assert document["partitions"] == [
         {
             "topic": "orders",
@@ -33,8 +34,9 @@ def test_a_partition_shows_its_offsets_its_lag_and_why() -> None:
             "held": True,
             "holds": ["buffer"],
             "why": {
-                "verdict": "held_buffer",
-                "sentence": "the buffer is 90% full: the downstream takes less than Kafka brings; of this partition 20 records are buffered, 10 in flight",
+                "verdict": "downstream_slow",
+                "sentence": "the buffer is 90% full: the downstream takes less than Kafka brings; 20 records buffered, 10 in flight",
+                "evidence": {"utilization": 0.9, "buffered": 20, "in_flight": 10, "in_kafka": 30},
             },
         }
     ]
@@ -49,7 +51,7 @@ def test_the_books_show_totals_by_reason_and_their_balance() -> None:
         buffered=3,
         in_flight=1,
     )
-    document = status(a_report(a_snapshot(books=books)), None, NOW_MS, NOW)
+    document = status(Scene(a_report(a_snapshot(books=books)), None, NOW), NOW_MS)
     assert document["books"] == {
         "polled": 120,
         "delivered": 101,
@@ -72,12 +74,12 @@ def test_the_total_lag_sums_records_and_takes_the_largest_age() -> None:
         )
         for number in range(3)
     ]
-    document = status(a_report(a_snapshot(*views)), log_ends(100, 110), NOW_MS, NOW)
+    document = status(Scene(a_report(a_snapshot(*views)), log_ends(100, 110), NOW), NOW_MS)
     assert document["lag"] == {"records": 30, "seconds": 3.0}
 
 
 def test_what_is_not_known_is_null() -> None:
-    document = status(a_report(last_delivery_wall=None), None, NOW_MS, NOW)
+    document = status(Scene(a_report(last_delivery_wall=None), None, NOW), NOW_MS)
     assert document["lag"] == {"records": None, "seconds": None}
     assert document["seconds_since_delivery"] is None
     assert document["breaker"] == {"state": "closed", "reason": None, "next_probe_seconds": None}
@@ -86,13 +88,13 @@ def test_what_is_not_known_is_null() -> None:
 def test_only_an_open_breaker_has_a_next_probe() -> None:
     for breaker in ("closed", "half_open"):
         flow = replace(FLOW, breaker=breaker, breaker_reason=None, next_probe_in=0.0)
-        document = status(a_report(a_snapshot(flow=flow)), log_ends(100), NOW_MS, NOW)
+        document = status(Scene(a_report(a_snapshot(flow=flow)), log_ends(100), NOW), NOW_MS)
         assert document["breaker"] == {"state": breaker, "reason": None, "next_probe_seconds": None}
 
 
 def test_numbers_are_rounded_for_people() -> None:
     flow = replace(FLOW, interval=0.123456, breaker="open", next_probe_in=1.98765)
-    document = status(a_report(a_snapshot(flow=flow, utilization=1 / 3)), log_ends(100), NOW_MS, NOW + 0.98765)
+    document = status(Scene(a_report(a_snapshot(flow=flow, utilization=1 / 3)), log_ends(100), NOW + 0.98765), NOW_MS)
     flow_part, buffer, breaker = document["flow"], document["buffer"], document["breaker"]
     assert isinstance(flow_part, dict)
     assert isinstance(buffer, dict)
@@ -105,7 +107,7 @@ def test_numbers_are_rounded_for_people() -> None:
 
 def test_docs_tell_every_field() -> None:
     text = (Path(__file__).parents[3] / "docs" / "STATUS.md").read_text(encoding="utf-8")
-    document = status(a_report(), log_ends(100), NOW_MS, NOW)
+    document = status(Scene(a_report(), log_ends(100), NOW), NOW_MS)
     partitions = document["partitions"]
     assert isinstance(partitions, list)
     missing = [name for name in [*document, *partitions[0]] if f"`{name}" not in text and name not in ("topic", "partition")]

@@ -85,3 +85,13 @@ def test_what_cannot_be_read_is_quoted_with_the_mend(read: Callable[[str], objec
             read(text)
         assert str(refused.value).startswith(f"{text!r} ")
         assert mend in str(refused.value)
+
+
+def test_a_switch_is_true_or_false() -> None:
+    assert (units.switch("true"), units.switch("false")) == (True, False)
+
+
+@pytest.mark.parametrize("text", ["", "yes", "1", "True", " true"])
+def test_what_is_neither_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="neither true nor false"):
+        units.switch(text)

@@ -1,0 +1,51 @@
+{{/* EXPR of the sidecars that are watched, with the label group: the info metric has it, and the selector picks by it. */}}
+{{- define "kafka-sidecar.of" -}}
+{{- $selector := .root.Values.alerts.selector -}}
+{{ .expr }} * on (job, instance) group_left (group) sidecar_config_info{{ with $selector }}{ {{- . -}} }{{ end }}
+{{- end -}}
+
+{{/* What every alert has, up to and with the annotation runbook_url. */}}
+{{- define "kafka-sidecar.alert" -}}
+for: {{ .rule.for }}
+labels:
+  severity: {{ .rule.severity }}
+  {{- with .root.Values.alerts.alertLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+annotations:
+  runbook_url: {{ printf "%s/KafkaSidecar%s.md" (trimSuffix "/" .root.Values.alerts.runbookUrl) .name | quote }}
+{{- end -}}
+
+{{/* Whether the share BAD burns the budget of OBJECTIVE too fast, by both windows of one of the pairs. */}}
+{{- define "kafka-sidecar.burn" -}}
+{{- $bad := .bad -}}
+{{- $budget := printf "(1 - %v)" .objective -}}
+{{- range $i, $pair := .windows }}
+{{- if $i }}
+or
+{{ end -}}
+(
+  {{ $bad }}{{ $pair.long }} > {{ $pair.burn }} * {{ $budget }}
+  and
+  {{ $bad }}{{ $pair.short }} > {{ $pair.burn }} * {{ $budget }}
+)
+{{- end -}}
+{{- end -}}
+
+{{/* Every window of a budget, once, as a list in JSON. */}}
+{{- define "kafka-sidecar.windows" -}}
+{{- $windows := list -}}
+{{- range . -}}
+{{- range .windows -}}
+{{- $windows = append (append $windows .long) .short -}}
+{{- end -}}
+{{- end -}}
+{{ $windows | uniq | toJson }}
+{{- end -}}
+
+{{/* A duration of one number and one unit, which is what the schema lets through, in seconds. */}}
+{{- define "kafka-sidecar.seconds" -}}
+{{- $unit := regexFind "[a-z]+$" . -}}
+{{- $seconds := dict "s" 1 "m" 60 "h" 3600 "d" 86400 "w" 604800 -}}
+{{ mul (trimSuffix $unit . | int) (get $seconds $unit) }}
+{{- end -}}
