@@ -50,13 +50,20 @@ class AppHook(enum.Enum):
     NONE = "none"
 
 
+class Repeats(enum.Enum):
+    """What may be taken again: nothing; of what was taken and not committed when something ended, some; exactly that, and there is some."""
+
+    NOTHING = "nothing"
+    SOME = "some"
+    EXACTLY = "exactly"
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """``own_hook``: the sidecar's preStop is ``kafka-sidecar drain --wait``. ``name`` is what is special about the story.
 
     ``order``: what must be seen in the first pod's journal, each entry after the one before it. ``exits``: the sidecar's exit statuses there
-    (negative: the signal that ended it). ``undisturbed``: no request of a sidecar failed. ``may_repeat``: what was taken and not committed
-    when something was killed may come again.
+    (negative: the signal that ended it). ``undisturbed``: no request of a sidecar failed.
     """
 
     name: str
@@ -67,7 +74,7 @@ class Case:
     order: Sequence[str] = ()
     exits: Sequence[int] = (0,)
     undisturbed: bool = False
-    may_repeat: bool = False
+    repeats: Repeats = Repeats.NOTHING
     grace: int = 30
     settings: Mapping[str, str] = field(default_factory=dict)
     app: Mapping[str, str] = field(default_factory=dict)
@@ -150,7 +157,7 @@ class Stage:
             "FLUSH__MAX_BATCH": "50",
             "BUFFER__MAX_MESSAGES": "1000",
             "ON_POISON": "drop",  # a failure that a drain took for the records' fault would show
-            "DRAIN_TIMEOUT": "5s",
+            "DRAIN_TIMEOUT": "3s",
             "HTTP__LISTEN": f"127.0.0.1:{self._sidecar_port}",
             **self.case.settings,
         }

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.choreography import stories
 from tests.integration.choreography.checks import assert_accounted, assert_choreography
 from tests.integration.choreography.playing import Play, playing, selected
-from tests.integration.choreography.scene import LONG, AppHook, Case, Shape
+from tests.integration.choreography.scene import LONG, AppHook, Case, Repeats, Shape
 from tests.parts.kafka import RealKafka
 
 CASES = [
@@ -22,7 +22,7 @@ CASES = [
         app_hook=AppHook.DRAIN,
         order=["app hook begin", "last delivery", "app hook end", "app TERM", "app exit", "sidecar exit", "Kafka back"],
         undisturbed=True,
-        may_repeat=True,
+        repeats=Repeats.SOME,
     ),
     Case(
         "deleted while Kafka is away",
@@ -30,7 +30,7 @@ CASES = [
         stories.deleted_without_kafka,
         order=["sidecar TERM", "sidecar exit", "Kafka back"],
         exits=[3],
-        may_repeat=True,
+        repeats=Repeats.SOME,
     ),
     Case(
         "deleted while Kafka is away",
@@ -38,7 +38,7 @@ CASES = [
         stories.deleted_without_kafka,
         order=["sidecar TERM", "last delivery", "sidecar exit", "app TERM", "app exit", "Kafka back"],
         undisturbed=True,
-        may_repeat=True,
+        repeats=Repeats.SOME,
     ),
     Case(
         "created while Kafka is away",

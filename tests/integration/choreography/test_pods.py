@@ -19,7 +19,7 @@ import pytest
 from tests.integration.choreography import stories
 from tests.integration.choreography.checks import assert_accounted, assert_choreography
 from tests.integration.choreography.playing import Play
-from tests.integration.choreography.scene import AppHook, Case, Shape
+from tests.integration.choreography.scene import AppHook, Case, Repeats, Shape
 
 STATIC = {"KAFKA__GROUP_INSTANCE_ID": "pod-0"}
 """A killed member's place is taken by its successor at once, and not when its session has expired."""
@@ -94,7 +94,12 @@ RESTARTS = [
         exits=[3],
     ),
     Case(
-        "the application crashes", Shape.NATIVE, stories.app_crashes, order=["app crash", "app start"], exits=[3], may_repeat=True
+        "the application crashes",
+        Shape.NATIVE,
+        stories.app_crashes,
+        order=["app crash", "app start"],
+        exits=[3],
+        repeats=Repeats.SOME,
     ),
     Case(
         "the sidecar is restarted",
@@ -114,7 +119,7 @@ RESTARTS = [
         app_hook=AppHook.DRAIN,
         order=["sidecar crash", "sidecar start", "last delivery", *APP_FIRST],
         exits=[-9, 0],
-        may_repeat=True,
+        repeats=Repeats.SOME,
         settings=STATIC,
     ),
 ]
@@ -128,9 +133,24 @@ HANGS = [
         app_hook=AppHook.DRAIN,
         order=["app hook begin", "app hook end", *APP_FIRST[1:]],
         exits=[3],
+        repeats=Repeats.EXACTLY,
     ),
-    Case("the application hangs", Shape.CLASSIC, stories.app_hangs, order=["sidecar TERM", "sidecar exit"], exits=[3]),
-    Case("the application hangs", Shape.INVERTED, stories.app_hangs, order=["sidecar exit", "app TERM", "app exit"], exits=[3]),
+    Case(
+        "the application hangs",
+        Shape.CLASSIC,
+        stories.app_hangs,
+        order=["sidecar TERM", "sidecar exit"],
+        exits=[3],
+        repeats=Repeats.EXACTLY,
+    ),
+    Case(
+        "the application hangs",
+        Shape.INVERTED,
+        stories.app_hangs,
+        order=["sidecar exit", "app TERM", "app exit"],
+        exits=[3],
+        repeats=Repeats.EXACTLY,
+    ),
 ]
 
 FOR_EVER = {"DRAIN_TIMEOUT": "1h", **STATIC}
@@ -154,7 +174,7 @@ EXPIRIES = [
         app_hook=AppHook.DRAIN,
         order=["app hook begin", "app TERM", "sidecar KILL", "sidecar exit"],
         exits=[-9],
-        may_repeat=True,
+        repeats=Repeats.EXACTLY,
         grace=4,
         settings=FOR_EVER,
     ),
@@ -164,7 +184,7 @@ EXPIRIES = [
         stories.app_hangs,
         order=["sidecar TERM", "sidecar KILL", "sidecar exit", "app exit"],
         exits=[-9],
-        may_repeat=True,
+        repeats=Repeats.EXACTLY,
         grace=4,
         settings=FOR_EVER,
     ),

@@ -4,8 +4,9 @@ It takes NDJSON by POST, works ``APP_WORK`` seconds on each request, notes what 
 (monotonic time, then topic, partition and offset of each record), and answers 200. What is noted is taken, answered or not.
 
 SIGTERM: it takes no new connection, ends the requests that it has read, notes no other, works ``APP_STOPS_AFTER`` seconds more and exits.
-With ``APP_STUBBORN=1`` it heeds no SIGTERM. While the file ``APP_HANGS`` is there it answers nothing, health checks included. While the file
-``APP_SICK`` is there, which it removes when it starts, ``/livez`` says 503; ``/healthz`` does not.
+With ``APP_STUBBORN=1`` it heeds no SIGTERM. While the file ``APP_HANGS`` is there it answers nothing: what it takes is noted all the same, as
+by one that hangs after its work. While the file ``APP_SICK`` is there, which it removes when it starts, ``/livez`` says 503; ``/healthz`` does
+not.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
 LOOK_AGAIN = 0.02
-LAST_REQUESTS = 5.0
+LAST_REQUESTS = 2.0
 """Seconds that the requests under way get after SIGTERM."""
 
 
@@ -98,9 +99,9 @@ class Handler(BaseHTTPRequestHandler):
         if len(body) < length:
             self.close_connection = True
             return
-        app.hang()
         time.sleep(app.work)
         app.take([json.loads(line) for line in body.splitlines()])
+        app.hang()
         self.close_connection = self.close_connection or app.closing.is_set()
         self._answer(200)
 
