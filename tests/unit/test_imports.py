@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sidecar.controller": ("sidecar.core",),
     "sidecar.settings": ("sidecar.core", "sidecar.writers.registry", "sidecar.writers.options", "sidecar.writers.protocol"),
     "sidecar.kafka": ("sidecar.core", "sidecar.runtime.client"),
+    "sidecar.manifest": ("sidecar.core", "sidecar.settings"),
     "sidecar.writers": ("sidecar.core",),
     "sidecar.observe": ("sidecar.core", "sidecar.runtime.report"),
     "sidecar.http": ("sidecar.core", "sidecar.runtime.report"),
