@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.parts.docker import MEND as DOCKER_MEND
 from tests.parts.docker import DockerEngine, NoEngine, docker_engine
 from tests.parts.image import sidecar_image
+
 from tests.parts.missing import part_missing
 from tests.parts.node import build
 from tests.parts.node.containerd import PAUSE, Containerd

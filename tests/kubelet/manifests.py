@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from tests.parts.image import NAME as IMAGE
+
 from tests.parts.kubelet import sample_app
 
 ON_NODE = {"host": "127.0.0.1"}

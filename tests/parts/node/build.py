@@ -47,6 +47,8 @@ def check() -> None:
         raise NoNode(f"a kubelet needs {' and '.join(missing)} ({debian.install_line(missing)})")
     if not (kubelet().is_file() and pause().is_file()):
         raise NoNode(f"the kubelet {kubernetes_version()} is not built yet")
+    if any(name.read_text() == "kubelet\n" for name in Path("/proc").glob("[0-9]*/comm")):
+        raise NoNode("another kubelet runs here: two would share folders that no setting moves")
 
 
 def build() -> None:

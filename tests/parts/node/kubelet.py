@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,8 +25,8 @@ STOP_GRACE = 10.0
 LOG_LEVEL = 3
 """From here on it tells of hooks, not only of signals."""
 
-LEGACY_LOGS = Path("/var/log/containers")
-"""Where every kubelet links to the logs of its containers; no setting moves it."""
+FIXED = (Path("/var/lib/kubelet"), Path("/var/log/containers"))
+"""Folders that every kubelet uses, whatever its settings: sockets for device plugins, and links to the logs of containers."""
 
 
 class Kubelet:
@@ -38,9 +39,11 @@ class Kubelet:
         self._manifests = folder / "manifests"
         self._port = free_port()
         self._manifests.mkdir()
+        self._not_there_before = [path for path in FIXED if not path.exists()]
         config = folder / "kubelet.json"
         config.write_text(json.dumps(self._configuration(containerd.socket)))
         arguments = ["--config", str(config), "--root-dir", str(folder / "root"), "--hostname-override", NODE]
+        arguments += ["--cert-dir", str(folder / "pki")]
         self._child = Child([str(build.kubelet()), *arguments], env=os.environ, folder=folder, log=self.log)
 
     def wait_until_it_answers(self) -> None:
@@ -96,9 +99,8 @@ class Kubelet:
                 wait_for(lambda: not self.pods(), "all pods are gone", PODS_END_WITHIN)
         self._child.end(STOP_GRACE)
         unmount_below(self._folder)
-        for link in LEGACY_LOGS.glob("*.log") if LEGACY_LOGS.is_dir() else ():
-            if link.is_symlink() and link.readlink().is_relative_to(self._logs):
-                link.unlink()
+        for path in self._not_there_before:
+            shutil.rmtree(path, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
