@@ -44,6 +44,12 @@ test: install ## run every test, on a real Kafka (installs what is missing for t
 	@$(PY) -m tests.parts
 	@$(PY) -m pytest -m 'unit or property or simulation or contract or integration or packaging'
 
+.PHONY: kubelet
+kubelet: install ## run the pod tests on a real kubelet, as root (the first time it is built: some minutes)
+	@$(PY) -m tests.parts
+	@$(PY) -m tests.parts.node.build
+	@$(PY) -m pytest -m kubelet
+
 .PHONY: unit
 unit: install ## run the unit tests: no Kafka, no network, within a minute
 	@$(PY) -m pytest -m unit

@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import ExitStack
 from importlib.metadata import version
+from pathlib import Path
 from queue import SimpleQueue
 from random import Random
 
@@ -14,6 +15,7 @@ import structlog
 
 from sidecar.core.engine import Engine
 from sidecar.core.errors import ConfigurationError
+from sidecar.http.actions import Actions
 from sidecar.http.pages import Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
@@ -24,14 +26,19 @@ from sidecar.observe.log_actions import Log
 from sidecar.observe.metrics import make_registry
 from sidecar.observe.status import books_of, status
 from sidecar.observe.watch import Watch
+from sidecar.runtime.app_health import AppHealthWatch, Checking
+from sidecar.runtime.control import Control, Durations, Gate
 from sidecar.runtime.driver import Driver
 from sidecar.runtime.flushers import Flushers, Outcome
 from sidecar.runtime.log_ends import LogEndsWatch
-from sidecar.runtime.loop import ExitStatus, Limits, Loop, StopRequest
+from sidecar.runtime.loop import ExitStatus, Loop, StopRequest
+from sidecar.runtime.marker import Marker
 from sidecar.runtime.membership import Membership
+from sidecar.runtime.orders import Orders
 from sidecar.runtime.report import LogEnds, Report
 from sidecar.runtime.watchdog import Bounds, Watchdog
-from sidecar.settings import Settings, consumer_config, engine_config, memory_limit, writer_kind
+from sidecar.settings import Settings, consumer_config, engine_config, max_poll_interval, memory_limit, writer_kind
+from sidecar.writers.health import health_check
 
 VERSION = version("kafka-sidecar")
 
@@ -52,6 +59,12 @@ REVOKE_LONGEST = 10.0
 """How long a revocation waits for flushes: this share of ``max.poll.interval.ms``, at most so many seconds."""
 
 FLUSHERS_GRACE = 0.5
+
+GRACE_MARGIN = 10.0
+"""Seconds of the pod's grace period, beyond the drain, that an application needs to stop."""
+
+USUAL_STOP = 30.0
+"""Seconds that a pod's grace period is taken to last beyond the drain where it is not known: Kubernetes' own default for an application."""
 
 
 class App:
@@ -77,14 +90,20 @@ class App:
             outcomes=outcomes,
         )
         driver = Driver(engine, client, self._flushers, outcomes, self._watch, time.monotonic)
-        max_poll_interval = float(properties.get("max.poll.interval.ms", 300_000)) / 1000
-        membership = Membership(driver, min(REVOKE_LONGEST, REVOKE_SHARE * max_poll_interval))
-        self._loop = Loop(driver, membership, stop, Limits(settings.drain_timeout, memory_limit(settings)), time.time)
-        bounds = Bounds(settings.drain_timeout, min(STALL_LIMIT, max_poll_interval))
-        self._watchdog = Watchdog(lambda: self._loop.beat, stop, bounds, time.monotonic)
-        self._log_ends = LogEndsWatch(self._offsets, self._watch.assigned, time.monotonic)
-        self._server = AdminServer(admin_pages(self._sources(settings)), settings.http.host, settings.http.port)
+        poll_interval = max_poll_interval(settings)
+        membership = Membership(driver, min(REVOKE_LONGEST, REVOKE_SHARE * poll_interval))
         self._log = log
+        self._marker = _marker(settings)
+        control = Control(driver, Durations(settings.drain_timeout, _pod_end(settings)), self._gate(settings))
+        self._loop = Loop(driver, membership, control, stop, memory_limit(settings), time.time)
+        bounds = Bounds(settings.drain_timeout, min(STALL_LIMIT, poll_interval))
+        self._watchdog = Watchdog(lambda: self._loop.beat, lambda: control.drain_began, stop, bounds, time.monotonic)
+        self._log_ends = LogEndsWatch(self._offsets, self._watch.assigned, time.monotonic)
+        self._app_health = _app_health(settings, outcomes)
+        orders = Orders(outcomes.put, self._mark)
+        actions = Actions(orders.give, lambda: self._watch.report, settings.drain_timeout, _token(settings))
+        self._server = AdminServer(admin_pages(self._sources(settings), actions), settings.http.host, settings.http.port)
+        self._grace_problem = _grace_problem(settings)
 
     @property
     def report(self) -> Report | None:
@@ -96,14 +115,37 @@ class App:
         with ExitStack() as running:
             running.enter_context(self._server)
             self._log.info("sidecar.started", version=VERSION, admin_port=self._server.port)
+            if self._grace_problem is not None:
+                self._log.error("grace_period.too_short", reason=self._grace_problem)
             for part in (self._flushers, self._log_ends, self._watchdog):
                 part.start()
+            if self._app_health is not None:
+                self._app_health.start()
+                running.callback(self._app_health.stop)
             running.callback(self._flushers.stop, FLUSHERS_GRACE)
             running.callback(self._log_ends.stop)
             running.callback(self._watchdog.cancel)
             outcome = self._run_loop()
         self._log.info("sidecar.stopped", status=int(outcome), reason=outcome.name.lower(), books=self._books())
         return outcome
+
+    def _gate(self, settings: Settings) -> Gate:
+        """Return what stands before the group; a marker that means nothing any more is taken away."""
+        left = None if self._marker is None else self._marker.seconds_left(time.time())
+        if self._marker is not None and left == 0:
+            self._marker.clear()
+        if not left:
+            return Gate(settings.app.health_url is not None)
+        self._log.warning("drain.marked", marker=settings.drain_marker, seconds_left=round(left, 1))
+        return Gate(settings.app.health_url is not None, time.monotonic() + left)
+
+    def _mark(self) -> None:
+        """Leave the marker: the pod is on its way out."""
+        if self._marker is not None:
+            try:
+                self._marker.write(time.time())
+            except OSError as error:
+                self._log.error("drain.not_marked", marker=str(self._marker.path), reason=error.strerror)
 
     def _books(self) -> dict[str, object] | None:
         """Return the books as the last report has them."""
@@ -134,6 +176,42 @@ class App:
             readiness=Readiness(settings.readiness),
             heartbeat_limit=HEARTBEAT_LIMIT,
         )
+
+
+def _pod_end(settings: Settings) -> float:
+    """Return how long the end of the pod takes at most, in seconds."""
+    return settings.grace_period or settings.drain_timeout + USUAL_STOP
+
+
+def _grace_problem(settings: Settings) -> str | None:
+    """Return what is wrong with the pod's grace period, with the sum; None where nothing is, or it is not known."""
+    needed = settings.drain_timeout + GRACE_MARGIN
+    if settings.grace_period is None or settings.grace_period >= needed:
+        return None
+    return (
+        f"SIDECAR_GRACE_PERIOD ({settings.grace_period:g}s) is less than SIDECAR_DRAIN_TIMEOUT ({settings.drain_timeout:g}s) and {GRACE_MARGIN:g}s "
+        f"for the application to stop: raise terminationGracePeriodSeconds to {needed:g} or more, or lower SIDECAR_DRAIN_TIMEOUT"
+    )
+
+
+def _marker(settings: Settings) -> Marker | None:
+    if settings.drain_marker is None:
+        return None
+    marker = Marker(Path(settings.drain_marker), _pod_end(settings))
+    marker.check()
+    return marker
+
+
+def _token(settings: Settings) -> str | None:
+    return None if settings.http.token is None else settings.http.token.get_secret_value()
+
+
+def _app_health(settings: Settings, queue: SimpleQueue[Outcome]) -> AppHealthWatch | None:
+    app = settings.app
+    if app.health_url is None:
+        return None
+    checking = Checking(app.health_interval, app.health_timeout, app.healthy_after)
+    return AppHealthWatch(health_check(app.health_url), checking, queue.put)
 
 
 def run(settings: Settings, stop: StopRequest) -> ExitStatus:

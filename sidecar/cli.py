@@ -1,7 +1,11 @@
-"""The command line: ``kafka-sidecar run | check | config | demo | manifest``. Configuration is by environment only (docs/SETTINGS.md).
+"""The command line: ``kafka-sidecar run | check | config | demo | manifest | drain | pause | resume | status``.
+
+Configuration is by environment only (docs/SETTINGS.md).
 
 Exit status: 0 drained, 1 a failure that a restart may mend, 2 wrong usage or configuration, 3 the drain ran out of time, 4 stopped by
 policy (poison, offset out of range, fenced): a restart will not mend it.
+
+What a command needs beside this module is imported when it runs: ``drain`` is run inside the container whose memory is full, and is to be small.
 """
 
 from __future__ import annotations
@@ -13,12 +17,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from sidecar.core.errors import ConfigurationError, WriterUnavailable
-from sidecar.observe import logging
 from sidecar.runtime.loop import ExitStatus, StopRequest
-from sidecar.settings import Settings, load_settings, writer_kind
-from sidecar.settings.describe import effective
+
+if TYPE_CHECKING:
+    from sidecar.settings import Settings  # for the annotation alone: it is heavy, see above
 
 CHECK_TIMEOUT = 10.0
 
@@ -86,6 +91,39 @@ went. Ctrl-C goes to the drain at once, a second Ctrl-C ends everything.
 Exit status: 0 every record is accounted for, 1 not.
 """
 
+DRAIN = """\
+The sidecar takes nothing more, delivers what it has, commits, and leaves the
+group; then it waits for SIGTERM. It does not come back from that. This is the
+sidecar's own preStop hook:
+
+  lifecycle: {preStop: {exec: {command: [kafka-sidecar, drain, --wait]}}}
+
+With --revocable it keeps its place in the group and goes on when the
+application is healthy again, by `resume`, or after the pod's grace period.
+
+Exit status: 0 done (without --wait: begun), 1 no sidecar answered or it
+refused, 3 the time was over before everything was delivered.
+"""
+
+PAUSE = """\
+What it has is delivered; its place in the group is kept. A restart ends a pause.
+
+Exit status: 0 done, 1 no sidecar answered or it refused.
+"""
+
+RESUME = """\
+It ends what `pause` and `drain --revocable` began. A sidecar that drains for
+good does not come back.
+
+Exit status: 0 done, 1 no sidecar answered or it refused.
+"""
+
+STATUS = """\
+A summary of /status of the sidecar in this container; --json prints all of it.
+
+Exit status: 0 it answered, 1 it did not.
+"""
+
 SLOWEST = 2.0
 """Milliseconds a record; with more a full buffer would take longer than the demonstration gives the drain."""
 
@@ -128,7 +166,25 @@ def _parser() -> argparse.ArgumentParser:
         help=f"milliseconds that the application works on each record, 0 to {SLOWEST:g} (default: %(default)s); 1 or more is never caught up with",
     )
     _add_manifest(commands)
+    _add_remote(commands)
     return parser
+
+
+def _add_remote(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands that ask the sidecar that runs in this container."""
+    drain = _add(commands, "drain", _drain, "have the sidecar in this container drain, as before its end", DRAIN)
+    drain.add_argument(
+        "--wait",
+        nargs="?",
+        const="",
+        metavar="TIME",
+        help="return when it is done, or TIME is over, for instance 25s (without TIME: SIDECAR_DRAIN_TIMEOUT)",
+    )
+    drain.add_argument("--revocable", action="store_true", help="only hold and empty it: it can go on")
+    _add(commands, "pause", _pause, "have it take no more records, until `resume`", PAUSE)
+    _add(commands, "resume", _resume, "have it take records again", RESUME)
+    status = _add(commands, "status", _status, "say what it does, and why it is behind", STATUS)
+    status.add_argument("--json", action="store_true", help="the whole document, as JSON")
 
 
 def _add_manifest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -168,18 +224,23 @@ def _milliseconds(text: str) -> float:
 
 
 def _settings() -> Settings:
+    from sidecar.observe import logging  # noqa: PLC0415 -- see above
+    from sidecar.settings import load_settings  # noqa: PLC0415
+
     settings = load_settings(os.environ)
     logging.configure(settings.log.level, settings.log.format)
     return settings
 
 
 def _run(_options: argparse.Namespace, stop: StopRequest) -> int:
-    from sidecar.app import run  # noqa: PLC0415 -- `config` and `--help` need no Kafka client
+    from sidecar.app import run  # noqa: PLC0415 -- see above
 
     return run(_settings(), stop)
 
 
 def _config(_options: argparse.Namespace, _stop: StopRequest) -> int:
+    from sidecar.settings.describe import effective  # noqa: PLC0415 -- see above
+
     rows = [(row.name, row.value, row.source) for row in effective(os.environ)]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for name, value, source in rows:
@@ -196,8 +257,8 @@ def _check(_options: argparse.Namespace, _stop: StopRequest) -> int:
 
 
 def _check_kafka(settings: Settings) -> bool:
-    from sidecar.kafka.check import check_topics  # noqa: PLC0415 -- see _run
-    from sidecar.settings import consumer_config  # noqa: PLC0415 -- see _run
+    from sidecar.kafka.check import check_topics  # noqa: PLC0415 -- see above
+    from sidecar.settings import consumer_config  # noqa: PLC0415 -- see above
 
     problems = check_topics(consumer_config(settings), settings.topics, CHECK_TIMEOUT)
     for problem in problems:
@@ -208,6 +269,8 @@ def _check_kafka(settings: Settings) -> bool:
 
 
 def _check_writer(settings: Settings) -> bool:
+    from sidecar.settings import writer_kind  # noqa: PLC0415 -- see above
+
     kind = writer_kind(settings)
     writer = kind.create()
     try:
@@ -222,6 +285,30 @@ def _check_writer(settings: Settings) -> bool:
 
 
 def _demo(options: argparse.Namespace, stop: StopRequest) -> int:
-    from sidecar.demo.show import show  # noqa: PLC0415 -- see _run
+    from sidecar.demo.show import show  # noqa: PLC0415 -- see above
 
     return show(options.strategy, options.slow / 1000, stop)
+
+
+def _drain(options: argparse.Namespace, _stop: StopRequest) -> int:
+    from sidecar.remote import Remote, drain  # noqa: PLC0415 -- see above
+
+    return drain(Remote.of(os.environ), wait=options.wait, terminal=not options.revocable)
+
+
+def _pause(_options: argparse.Namespace, _stop: StopRequest) -> int:
+    from sidecar.remote import Remote, hold  # noqa: PLC0415 -- see above
+
+    return hold(Remote.of(os.environ), "/pause")
+
+
+def _resume(_options: argparse.Namespace, _stop: StopRequest) -> int:
+    from sidecar.remote import Remote, hold  # noqa: PLC0415 -- see above
+
+    return hold(Remote.of(os.environ), "/resume")
+
+
+def _status(options: argparse.Namespace, _stop: StopRequest) -> int:
+    from sidecar.remote import Remote, status  # noqa: PLC0415 -- see above
+
+    return status(Remote.of(os.environ), as_json=options.json)

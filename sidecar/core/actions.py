@@ -20,6 +20,8 @@ FlushFailed         a flush failed; when it will be tried again
 Dropped             these offsets were dropped, and why
 Released            these records were given back uncommitted, and why
 PartitionStopped    a partition is stopped by policy until a restart
+HoldBegan           everything is held for a reason from outside
+HoldEnded           that reason is gone
 CommitFailed        a commit was refused
 =================== ==============================================================================================
 """
@@ -32,6 +34,7 @@ from dataclasses import dataclass
 from sidecar.core.backpressure import State
 from sidecar.core.books import DropReason, ReleaseReason
 from sidecar.core.breaker import BreakerState
+from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.records import Batch, Chunk, TopicPartition
 
 
@@ -148,6 +151,22 @@ class PartitionStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldBegan:
+    """``why`` is for people."""
+
+    reason: HoldReason
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEnded:
+    """``expired`` tells that its time was over, and nobody lifted it."""
+
+    reason: HoldReason
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CommitFailed:
     """The offsets are offered again at the next interval, if they are still ours."""
 
@@ -168,5 +187,7 @@ Action = (
     | Dropped
     | Released
     | PartitionStopped
+    | HoldBegan
+    | HoldEnded
     | CommitFailed
 )

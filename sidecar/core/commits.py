@@ -1,7 +1,7 @@
 """Commits: which offsets are committed, and when.
 
 Asynchronous in the steady state: at most one is outstanding, every ``commit_interval``, and sooner once nothing has been buffered for a quarter of
-it (a topic at rest should not look like lag). A refused commit is offered again at the next interval. The synchronous ones, on revocation and
+it (a topic at rest should not look like lag), or, during a quiesce, almost at once: somebody waits for it. A refused commit is offered again at the next interval. The synchronous ones, on revocation and
 at the end, are made by the shell from :meth:`Commits.unacknowledged`.
 
 An offset is only ever taken from the ledger of a current assignment, so it is never behind one that was committed in this epoch and never passes a
@@ -19,6 +19,9 @@ from sidecar.core.state import EngineState, Partition
 
 QUIET_SHARE = 0.25
 """Nothing buffered for this share of the interval is quiet."""
+
+HURRIED_SHARE = 0.05
+"""The least between two commits while nothing is buffered and the engine hurries: a share of the interval."""
 
 
 class Commits:
@@ -83,8 +86,11 @@ class Commits:
 
     def _due(self) -> float:
         interval = self._state.config.commit_interval
-        due = self._last + interval
-        return min(due, max(self._busy_at, self._last) + interval * QUIET_SHARE) if self._state.buffer.is_empty else due
+        if not self._state.buffer.is_empty:
+            return self._last + interval
+        if self._state.hurries:
+            return self._last + interval * HURRIED_SHARE
+        return min(self._last + interval, max(self._busy_at, self._last) + interval * QUIET_SHARE)
 
 
 def _waits(partition: Partition) -> bool:

@@ -1,7 +1,7 @@
 """Dispatch: which records are flushed next, and when.
 
 - A batch that is full (in records or bytes) starts at once; a part-filled one after the interval, or at once when the pressure is
-  ELEVATED or above or the engine drains.
+  ELEVATED or above, or the engine drains or is quiesced.
 - Partitions are served in turn. Where the first in turn fills a batch on its own it gets one to itself, so a backlog
   spreads over all flights; at a trickle several share a batch.
 - One flight per partition: order within it is kept through retries.
@@ -99,7 +99,7 @@ class Dispatch:
         return records >= flow.batch_records or nbytes >= flow.batch_bytes or now >= self._oldest(ready) + flow.interval
 
     def _hurries(self) -> bool:
-        return self._state.backpressure.flushes_at_once
+        return self._state.backpressure.flushes_at_once or self._state.hurries
 
     def _oldest(self, ready: Iterable[Partition]) -> float:
         heads = (self._state.buffer.head(p.tp) for p in ready)

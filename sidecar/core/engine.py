@@ -18,12 +18,13 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
-from sidecar.core.actions import Action, CommitOffset, Finish, StateChanged
+from sidecar.core.actions import Action, CommitOffset, Finish, HoldBegan, HoldEnded, StateChanged
 from sidecar.core.backpressure import Signal, State
 from sidecar.core.books import ReleaseReason
 from sidecar.core.commits import Commits
 from sidecar.core.config import EngineConfig, Strategy
 from sidecar.core.dispatch import Dispatch
+from sidecar.core.errors import IllegalTransition
 from sidecar.core.events import (
     Advanced,
     Assigned,
@@ -31,6 +32,8 @@ from sidecar.core.events import (
     DrainRequested,
     Event,
     FlushFinished,
+    HoldAsked,
+    HoldLifted,
     Lost,
     PartitionFailed,
     Polled,
@@ -38,13 +41,14 @@ from sidecar.core.events import (
     Revoked,
     Tick,
 )
+from sidecar.core.hold_reasons import ASKED, HoldReason
 from sidecar.core.holds import Holds
 from sidecar.core.intake import Intake
 from sidecar.core.landing import HASTE, Landing
 from sidecar.core.ownership import Ownership
 from sidecar.core.records import TopicPartition
 from sidecar.core.snapshot import Snapshot
-from sidecar.core.state import EngineState
+from sidecar.core.state import AskedHold, EngineState
 from sidecar.core.views import snapshot
 
 POLL_RECORDS = 1000
@@ -75,6 +79,8 @@ class Engine:
             FlushFinished: self._landing.land,
             CommitFinished: lambda event, _now: self._commits.finished(event),
             DrainRequested: self._drain,
+            HoldAsked: self._ask_hold,
+            HoldLifted: lambda event, _now: self._lift_hold(event.reason, expired=False),
             Tick: lambda _event, _now: None,
         }
 
@@ -109,6 +115,11 @@ class Engine:
         """The partitions that a policy stopped, and why."""
         return {tp: p.stopped for tp, p in self._state.partitions.items() if p.stopped is not None}
 
+    @property
+    def asked(self) -> frozenset[HoldReason]:
+        """The holds of everything that were asked for from outside."""
+        return frozenset(self._state.asked)
+
     def next_due(self, now: float) -> float | None:
         """Return when a Tick is needed if nothing else happens before; None: not at all."""
         if self._finished:
@@ -118,6 +129,7 @@ class Engine:
             self._holds.next_due(),
             self._commits.next_due(),
             self._state.drain_deadline,
+            *(hold.until for hold in self._state.asked.values()),
         )
         return min((due for due in dues if due is not None), default=None)
 
@@ -168,10 +180,33 @@ class Engine:
             return
         state.drain_deadline = event.deadline
         self._signal(Signal.DRAIN)
+        self._hurry(now)
+
+    def _hurry(self, now: float) -> None:
+        """Begin to get rid of what is here: no retry and no probe waits long any more."""
         self._landing.hasten_retries(now)
-        state.breaker.hasten(now + HASTE)
+        self._state.breaker.hasten(now + HASTE)
+
+    def _ask_hold(self, event: HoldAsked, now: float) -> None:
+        """Hold everything for a reason; asked for again, the later end counts."""
+        if event.reason not in ASKED:
+            raise IllegalTransition(f"a hold for {event.reason.name} cannot be asked for")
+        asked, known = self._state.asked, self._state.asked.get(event.reason)
+        endless = event.until is None or (known is not None and known.until is None)
+        ends = [hold.until for hold in (event, known) if hold is not None and hold.until is not None]
+        asked[event.reason] = AskedHold(event.why, None if endless else max(ends))
+        if known is None:
+            self._state.actions.append(HoldBegan(event.reason, event.why))
+            if event.reason is HoldReason.QUIESCE:
+                self._hurry(now)
+
+    def _lift_hold(self, reason: HoldReason, *, expired: bool) -> None:
+        if self._state.asked.pop(reason, None) is not None:
+            self._state.actions.append(HoldEnded(reason, expired))
 
     def _settle(self, now: float) -> None:
+        for reason in [reason for reason, hold in self._state.asked.items() if hold.until is not None and hold.until <= now]:
+            self._lift_hold(reason, expired=True)
         self._react(now)
         size = self._state.buffer.size
         self._dispatch.run(now)

@@ -13,6 +13,8 @@ PartitionFailed     a partition cannot go on by policy (its offset is out of ran
 FlushFinished       a flush came to a result
 CommitFinished      the broker answered a commit
 DrainRequested      finish everything until the deadline, take nothing more
+HoldAsked           take nothing of any partition, for a reason from outside, until it is lifted
+HoldLifted          that reason is gone
 Tick                time passed: see ``Engine.next_due``
 =================== ==============================================================================================
 """
@@ -22,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.records import Chunk, TopicPartition
 from sidecar.core.results import Result
 
@@ -107,6 +110,25 @@ class DrainRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldAsked:
+    """``reason`` is one of :data:`~sidecar.core.hold_reasons.ASKED`; ``why`` is for people; at ``until`` (on the clock of ``now``) it lifts itself.
+
+    Asked for again, the later end of the two counts (None: without end). A quiesce also flushes what is here at once.
+    """
+
+    reason: HoldReason
+    why: str
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldLifted:
+    """Nothing happens when the reason was not asked for."""
+
+    reason: HoldReason
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Nothing but time passed."""
 
@@ -122,5 +144,7 @@ Event = (
     | FlushFinished
     | CommitFinished
     | DrainRequested
+    | HoldAsked
+    | HoldLifted
     | Tick
 )

@@ -5,30 +5,23 @@ partition is held the loop first just does not poll (:attr:`Holds.polling` is Fa
 or as soon as some partitions are held and others not, the held ones are paused. A resume always seeks to the ledger's position: ``resume()``
 alone can take a second to wake the client up, and refused records must be fetched again.
 
-A drain pauses at once: it must keep polling, so that the session lives.
+A drain or a quiesce pauses at once: it must keep polling, so that the session lives.
 """
 
 from __future__ import annotations
-
-import enum
 
 from sidecar.core.actions import Pause, Resume
 from sidecar.core.backpressure import State
 from sidecar.core.breaker import BreakerState
 from sidecar.core.config import Strategy
+from sidecar.core.hold_reasons import ASKED, HoldReason
 from sidecar.core.intake import blocked_too_long
 from sidecar.core.records import TopicPartition
 from sidecar.core.state import EngineState, Partition
 
+__all__ = ["HoldReason", "Holds"]
 
-class HoldReason(enum.Enum):
-    """Why no records are taken of a partition."""
-
-    BUFFER = "buffer"
-    ROOM = "room"
-    BREAKER = "breaker"
-    DRAIN = "drain"
-    STOPPED = "stopped"
+Condition = tuple[State, BreakerState, bool, frozenset[HoldReason]]
 
 
 class Holds:
@@ -42,7 +35,7 @@ class Holds:
         self.holds = 0
         self.pauses = 0
         self._paused: dict[TopicPartition, int] = {}
-        self._last: tuple[State, BreakerState, bool] | None = None
+        self._last: Condition | None = None
         self._idle_since: float | None = None
         self._updated_at = float("-inf")
         self._timed = False
@@ -79,10 +72,10 @@ class Holds:
                 dues.append(partition.held_since + partition.policy.max_block)
         return min((due for due in dues if due > self._updated_at), default=None)
 
-    def _condition(self) -> tuple[State, BreakerState, bool]:
+    def _condition(self) -> Condition:
         """Return all that can hold a partition and is not its own."""
         state = self._state
-        return state.backpressure.state, state.breaker.state, self._breaker_holds()
+        return state.backpressure.state, state.breaker.state, self._breaker_holds(), frozenset(state.asked)
 
     def _forget_fenced(self) -> None:
         """Drop what is known of partitions that are ours no more, or were assigned anew: the client forgot those pauses itself."""
@@ -95,6 +88,7 @@ class Holds:
         reasons = []
         if state.draining:
             reasons.append(HoldReason.DRAIN)
+        reasons += [reason for reason in ASKED if reason in state.asked]
         if partition.stopped is not None:
             reasons.append(HoldReason.STOPPED)
         if self._breaker_holds():
@@ -133,7 +127,7 @@ class Holds:
     def _steer(self, now: float) -> None:
         state, partitions = self._state, self._state.partitions
         all_held = bool(partitions) and len(self.reasons) == len(partitions)
-        if not all_held or state.draining:
+        if not all_held or state.hurries:
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = now

@@ -20,7 +20,7 @@ from sidecar.core.retry import backoff
 from sidecar.core.state import EngineState, Flight, Partition, Suspect
 
 HASTE = 1.0
-"""Once the downstream answers again, or a drain begins, no retry waits longer than a random time below this; seconds."""
+"""Once the downstream answers again, or a drain or a quiesce begins, no retry waits longer than a random time below this; seconds."""
 
 
 class Landing:
@@ -218,7 +218,7 @@ class Landing:
     def _wait(self, flight: Flight, reason: str, asked: float | None, now: float) -> None:
         state = self._state
         wait = backoff(flight.attempt, state.config.retry, state.random, asked)
-        if state.draining and asked is None:
+        if state.hurries and asked is None:
             wait = min(wait, HASTE)
         flight.due = now + wait
         flight.fixed = asked is not None

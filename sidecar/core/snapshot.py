@@ -7,7 +7,7 @@ Times are seconds of the monotonic clock unless a name says otherwise; ``*_wall_
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sidecar.core.records import TopicPartition
 
@@ -70,7 +70,8 @@ class Snapshot:
     """The whole engine at one moment.
 
     ``state`` is the backpressure state, ``utilization`` the pressure (1.0 = full), ``transitions`` counts
-    by (from, to). ``holds``/``pauses`` count partitions that were held/paused since the start.
+    by (from, to). ``holds``/``pauses`` count partitions that were held/paused since the start. ``asked_holds`` are the holds of everything
+    that were asked for from outside, each with why, for people.
     """
 
     state: str
@@ -86,3 +87,9 @@ class Snapshot:
     holds: int
     pauses: int
     draining: bool
+    asked_holds: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is here any more, and everything that may be committed is acknowledged."""
+        return not self.buffer_records and all(view.committable in (None, view.committed) for view in self.partitions)

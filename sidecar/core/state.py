@@ -16,6 +16,7 @@ from sidecar.core.breaker import Breaker, BreakerSignal, BreakerState
 from sidecar.core.buffer import BoundedBuffer
 from sidecar.core.config import EngineConfig, Policy
 from sidecar.core.flush_control import FlushControl
+from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.ledger import Ledger
 from sidecar.core.records import Batch, Chunk, TopicPartition
 
@@ -80,6 +81,14 @@ class Flight:
     failure: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AskedHold:
+    """A hold of everything that was asked for; ``until`` is when it lifts itself (None: never)."""
+
+    why: str
+    until: float | None
+
+
 @dataclass(slots=True)
 class EngineState:
     """The shared state.
@@ -103,6 +112,7 @@ class EngineState:
     fenced: dict[TopicPartition, ReleaseReason] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
     drain_deadline: float | None = None
+    asked: dict[HoldReason, AskedHold] = field(default_factory=dict)
     overflowed: bool = False
     holds_stale: bool = False
     actions: list[Action] = field(default_factory=list)
@@ -123,6 +133,11 @@ class EngineState:
     def draining(self) -> bool:
         """Whether the engine only finishes what it has."""
         return self.drain_deadline is not None
+
+    @property
+    def hurries(self) -> bool:
+        """Whether what is here is to leave at once: a drain, or a quiesce."""
+        return self.draining or HoldReason.QUIESCE in self.asked
 
     def policy(self, topic: str) -> Policy:
         """Return the policy of ``topic``."""

@@ -25,6 +25,7 @@ def snapshot(state: EngineState, holds: Holds, now: float) -> Snapshot:
         holds=holds.holds,
         pauses=holds.pauses,
         draining=state.draining,
+        asked_holds={reason.value: hold.why for reason, hold in state.asked.items()},
     )
 
 

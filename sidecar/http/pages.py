@@ -1,4 +1,4 @@
-"""The pages of the admin server, as an ASGI application. All are read-only and made from the latest report."""
+"""The pages of the admin server, as an ASGI application: read-only, made from the latest report. What can be done is in the actions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from sidecar.http.actions import Actions, action_routes
 from sidecar.http.probes import Answer, Readiness, liveness, readiness, startup
 from sidecar.runtime.report import Report
 
@@ -43,8 +44,8 @@ class Sources:
     clock: Callable[[], float] = time.monotonic
 
 
-def admin_pages(sources: Sources) -> Starlette:
-    """Return the application that serves every page of :data:`PAGES`, and ``/`` with links to them."""
+def admin_pages(sources: Sources, actions: Actions) -> Starlette:
+    """Return the application that serves every page of :data:`PAGES`, ``/`` with links to them, and the actions."""
     pages = _Pages(sources)
     endpoints = {
         "/": pages.index,
@@ -55,6 +56,7 @@ def admin_pages(sources: Sources) -> Starlette:
         "/status": pages.status,
     }
     routes = [Route(path, _endpoint(page)) for path, page in endpoints.items()]
+    routes += action_routes(actions)
     return Starlette(routes=routes, exception_handlers={404: _not_found})
 
 

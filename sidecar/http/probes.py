@@ -13,7 +13,9 @@ A sidecar's readiness is the readiness of the whole pod, and so the application'
 
 - ``process``: the loop runs.
 - ``latched``: it has had partitions of its group once. A bad rollout stops, a Kafka outage later takes no pod out of its Service.
-- ``strict``: it has them now, nothing is known to be wrong with Kafka, and the breaker is not open.
+- ``strict``: it has them now, nothing is known to be wrong with Kafka, the breaker is not open, and the application is healthy.
+
+A pause or a quiesce changes nothing: both were asked for, and the application serves on.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import enum
 from dataclasses import dataclass
 
 from sidecar.core.breaker import BreakerState
+from sidecar.core.hold_reasons import HoldReason
 from sidecar.runtime.report import Report
 
 
@@ -42,6 +45,7 @@ class Answer:
 
 
 _STARTING = "the consumer loop has not started yet"
+_DRAINED = "it is done, and waits for SIGTERM"
 
 
 def startup(report: Report | None) -> Answer:
@@ -64,13 +68,13 @@ def readiness(report: Report | None, policy: Readiness) -> Answer:
     if report is None:
         return Answer(yes=False, text=_STARTING)
     if _is_leaving(report):
-        return Answer(yes=False, text="draining")
+        return Answer(yes=False, text="draining" if report.phase != "drained" else f"draining: {report.waits_for or _DRAINED}")
     obstacle = _OBSTACLES[policy](report)
     return Answer(yes=True, text="ready") if obstacle is None else Answer(yes=False, text=obstacle)
 
 
 def _is_leaving(report: Report) -> bool:
-    return report.engine.draining or report.phase in ("draining", "stopped")
+    return report.engine.draining or report.phase in ("draining", "drained", "stopped")
 
 
 def _process(_report: Report) -> str | None:
@@ -78,13 +82,15 @@ def _process(_report: Report) -> str | None:
 
 
 def _latched(report: Report) -> str | None:
-    return None if report.joined else report.trouble or "waiting for the first assignment of partitions"
+    return None if report.joined else report.waits_for or report.trouble or "waiting for the first assignment of partitions"
 
 
 def _strict(report: Report) -> str | None:
     flow = report.engine.flow
-    if report.trouble is not None:
-        return report.trouble
+    if report.waits_for is not None or report.trouble is not None:
+        return report.waits_for or report.trouble
+    if HoldReason.APP.value in report.engine.asked_holds:
+        return f"the application is not healthy: {report.engine.asked_holds[HoldReason.APP.value]}"
     if not report.assigned_now:
         return "no partitions are assigned"
     return f"the downstream is down: {flow.breaker_reason}" if flow.breaker == BreakerState.OPEN.value else None

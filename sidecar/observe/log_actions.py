@@ -6,6 +6,8 @@ action             event                level   how often
 StateChanged       state.changed        info    each (warning when it becomes BLOCKED)
 BreakerChanged     breaker.changed      info    each (warning when it opens)
 PartitionStopped   partition.stopped    error   each
+HoldBegan          hold.began           info    each (warning when the application is not healthy)
+HoldEnded          hold.ended           info    each
 Finish             drain.finished       info    each (warning when the deadline ended it)
 FlushFailed        flush.failed         warning at most once an interval by reason
 Dropped            records.dropped      warning at most once an interval by topic and reason
@@ -30,12 +32,15 @@ from sidecar.core.actions import (
     Dropped,
     Finish,
     FlushFailed,
+    HoldBegan,
+    HoldEnded,
     PartitionStopped,
     Released,
     StateChanged,
 )
 from sidecar.core.backpressure import State
 from sidecar.core.breaker import BreakerState
+from sidecar.core.hold_reasons import HoldReason
 from sidecar.observe.repeats import Line, Repeats
 
 Repeating = FlushFailed | Dropped | Released | CommitFailed
@@ -73,6 +78,10 @@ class LogActions:
                     self._breaker_changed(action)
                 case PartitionStopped():
                     self._log.error("partition.stopped", partition=str(action.tp), reason=action.reason)
+                case HoldBegan():
+                    self._hold_began(action)
+                case HoldEnded():
+                    self._log.info("hold.ended", reason=action.reason.value, expired=action.expired)
                 case Finish():
                     self._finished(action)
                 case FlushFailed() | Dropped() | Released() | CommitFailed():
@@ -96,6 +105,10 @@ class LogActions:
             reason=action.reason,
             probe_in=_rounded(action.probe_in),
         )
+
+    def _hold_began(self, action: HoldBegan) -> None:
+        write = self._log.warning if action.reason is HoldReason.APP else self._log.info
+        write("hold.began", reason=action.reason.value, why=action.why)
 
     def _finished(self, action: Finish) -> None:
         write = self._log.warning if action.expired else self._log.info

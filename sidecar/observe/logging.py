@@ -18,8 +18,9 @@ from structlog.typing import Processor
 
 from sidecar.observe.repeats import Repeats
 
-NOISY = {"uvicorn": logging.WARNING, "asyncio": logging.WARNING}
-"""Loggers of libraries whose information is about themselves, and the level from which on they are heard."""
+NOISY = {"uvicorn": logging.ERROR, "asyncio": logging.WARNING}
+"""Loggers of libraries whose information is about themselves, and the level from which on they are heard: uvicorn warns of each request that
+is not HTTP, and anyone can send many."""
 
 REPEATING = "librdkafka"
 REPEAT_INTERVAL = 10.0

@@ -33,8 +33,19 @@ def status(report: Report, log_ends: LogEnds | None, wall_ms: int, now: float) -
         "heartbeat_seconds": _rounded(now - report.made_at),
         "seconds_since_delivery": _since(report.last_delivery_wall, wall_ms),
         "memory_limit_bytes": report.memory_limit,
+        "waits_for": report.waits_for,
+        "holds": dict(report.engine.asked_holds),
+        "drain": _drain(report, now),
         "partitions": [_partition(view, lag, report, log_ends) for view, lag in zip(views, lags, strict=True)],
     }
+
+
+def _drain(report: Report, now: float) -> dict[str, object] | None:
+    drain = report.drain
+    if drain is None:
+        return None
+    seconds = (now if drain.done_at is None else drain.done_at) - drain.began_at
+    return {"kind": drain.kind, "done": drain.done_at is not None, "expired": drain.expired, "seconds": _rounded(seconds)}
 
 
 def _why(why: Why) -> dict[str, object]:

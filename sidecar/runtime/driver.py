@@ -15,6 +15,7 @@ from sidecar.core.actions import Action, Commit, Finish, Landed, Pause, Resume, 
 from sidecar.core.engine import Engine
 from sidecar.core.events import CommitFinished, Event
 from sidecar.runtime.client import Client
+from sidecar.runtime.commands import AppChanged, Command, Ordered
 from sidecar.runtime.flushers import Flushed, Flushers, Outcome
 from sidecar.runtime.observer import Observer
 
@@ -38,6 +39,7 @@ class Driver:
         self.clock = clock
         self.finished: Finish | None = None
         self.commits: Counter[str] = Counter(ok=0, failed=0)
+        self.commands: deque[Command] = deque()
         self._outcomes = outcomes
         self._events: deque[Event] = deque()
         self._handling = False
@@ -65,6 +67,7 @@ class Driver:
     def pump(self, timeout: float) -> bool:
         """Handle all results that are there, waiting up to ``timeout`` seconds for the first; return whether there was one.
 
+        A command ends the wait, too; it is kept in :attr:`commands`, since this may be called from within a callback.
         Raises what a writer raised.
         """
         try:
@@ -78,6 +81,9 @@ class Driver:
             outcome = self._outcomes.get()
 
     def _take(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Ordered | AppChanged):
+            self.commands.append(outcome)
+            return
         if not isinstance(outcome, Flushed):
             raise outcome
         self.observer.flushed(outcome.event.result, outcome.event.seconds, outcome.records)

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from sidecar.core.actions import StartFlush
 from sidecar.core.errors import SidecarError
 from sidecar.core.events import FlushFinished
+from sidecar.runtime.commands import Command
 from sidecar.writers.protocol import Writer
 
 
@@ -29,7 +30,8 @@ class Flushed:
     records: int
 
 
-Outcome = Flushed | Exception
+Outcome = Flushed | Exception | Command
+"""What comes to the loop by its queue: what came of a flush, or what another thread wants."""
 
 
 class Flushers:

@@ -1,6 +1,6 @@
 """The loop: one thread owns the consumer and the engine, and does one step after the other until the drain is over.
 
-A step: hand over what flushers finished, poll (or wait, while everything is held), hand over what came, let time pass, publish.
+A step: hand over what flushers finished, obey, poll (or wait, while everything is held), hand over what came, let time pass, publish.
 How it waits depends on what there is to take:
 
 ============================== ===========================================================================
@@ -9,6 +9,7 @@ partitions                     the loop
 some flow                      waits for results as long as :class:`~sidecar.runtime.pace.Pace` says, then polls for records
 every one is held, not paused  waits for results, and leaves the client alone: polling would take records
 every one is held and paused   waits for results, and serves the client ten times a second, so that the membership lives
+none, it has not joined yet    waits for commands, and leaves the client alone
 ============================== ===========================================================================
 """
 
@@ -16,11 +17,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
-from sidecar.core.events import Advanced, DrainRequested, Polled, Tick
+from sidecar.core.events import Advanced, Polled, Tick
 from sidecar.core.records import Chunk
+from sidecar.runtime.control import Control, Wait
 from sidecar.runtime.driver import Driver
 from sidecar.runtime.membership import Membership
 from sidecar.runtime.pace import Pace
@@ -36,6 +37,9 @@ SHORTEST_WAIT = 0.001
 """The shortest wait for results, so that a due time that rounding leaves ahead is not asked for in a busy loop."""
 
 REPORT_EVERY = 0.25
+REPORT_EVERY_IN_HASTE = 0.05
+"""While a drain or a quiesce is on: somebody waits for its end."""
+
 POSITIONS_EVERY = 1.0
 LAST_COMMIT = 1.0
 """What the last commit gets, in seconds, even when the drain has used up its time."""
@@ -57,47 +61,50 @@ class StopRequest(Protocol):
     requested_at: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """``drain_timeout`` in seconds, ``memory`` (the one number) in bytes for the report."""
-
-    drain_timeout: float
-    memory: int
-
-
 class Loop:
     """Runs the sidecar."""
 
-    def __init__(
-        self, driver: Driver, membership: Membership, stop: StopRequest, limits: Limits, wall: Callable[[], float]
+    def __init__(  # noqa: PLR0913, PLR0917 -- its parts, each of another type
+        self,
+        driver: Driver,
+        membership: Membership,
+        control: Control,
+        stop: StopRequest,
+        memory: int,
+        wall: Callable[[], float],
     ) -> None:
-        """``wall`` is the Unix time in seconds."""
+        """``memory`` is the one number, in bytes for the report; ``wall`` is the Unix time in seconds."""
         self.beat = driver.clock()
         self.loop_seconds: dict[str, float] = dict.fromkeys(("polling", "waiting", "working"), 0.0)
         self._driver = driver
         self._membership = membership
+        self._control = control
         self._stop = stop
-        self._limits = limits
+        self._memory = memory
         self._wall = wall
         self._pace = Pace(self.beat)
         self._reported_at = float("-inf")
         self._positions_at = float("-inf")
-        self._drain_deadline: float | None = None
+        self._subscribed = False
+        self._wait: Wait | None = None
 
     def run(self) -> ExitStatus:
-        """Join, work until a stop is requested and the drain is over, leave."""
-        self._driver.client.join(self._membership)
-        self._publish("joining")
+        """Join, work until a stop is requested and the drain is over, leave; after a drain that a hook asked for, stay until the signal."""
+        self._heed(self._driver.clock())
+        self._publish(self._phase)
         while self._driver.finished is None:
             self.step()
-        return self._leave()
+        status = self._leave()
+        self._linger()
+        self._publish("stopped")
+        return status
 
     def step(self) -> None:
         """Do one round."""
         driver, began = self._driver, self._driver.clock()
         self.beat = began
-        self._heed_stop(began)
         handled = driver.pump(0)
+        self._heed(began)
         waited = driver.clock()
         chunks = self._take_records(waited)
         done_waiting = driver.clock()
@@ -107,18 +114,44 @@ class Loop:
             self._let_time_pass(done_waiting)
         ended = driver.clock()
         self.loop_seconds["working"] += (waited - began) + (ended - done_waiting)
-        if ended - self._reported_at >= REPORT_EVERY:
-            self._publish("draining" if self._drain_deadline is not None else "running" if self._membership.joined else "joining")
+        if ended - self._reported_at >= self._report_every:
+            self._publish(self._phase)
 
-    def _heed_stop(self, now: float) -> None:
-        if self._stop.requested_at is not None and self._drain_deadline is None:
-            self._drain_deadline = self._stop.requested_at + self._limits.drain_timeout
-            self._driver.observer.event("drain.started", seconds=self._limits.drain_timeout)
-            self._driver.handle(DrainRequested(self._drain_deadline))
-            self._reported_at = now - REPORT_EVERY
+    @property
+    def _phase(self) -> str:
+        if self._control.drain_began is not None:
+            return "draining"
+        if self._wait is not None:
+            return self._wait.phase
+        return "running" if self._membership.joined else "joining"
+
+    @property
+    def _report_every(self) -> float:
+        return REPORT_EVERY_IN_HASTE if self._control.in_haste else REPORT_EVERY
+
+    def _heed(self, now: float) -> None:
+        """Do what other threads want, and join the group as soon as nothing stands in the way."""
+        if self._stop.requested_at is not None and self._control.drain_began is None:
+            self._control.begin_drain(self._stop.requested_at, "a signal")
+            self._reported_at = float("-inf")
+        self._obey()
+        if not self._subscribed and self._control.drain_began is None:
+            self._wait = self._control.wait(now)
+            if self._wait is None:
+                self._subscribed = True
+                self._driver.client.join(self._membership)
+
+    def _obey(self) -> None:
+        while self._driver.commands:
+            self._control.obey(self._driver.commands.popleft())
+            self._reported_at = float("-inf")
 
     def _take_records(self, now: float) -> list[Chunk]:
         driver, engine = self._driver, self._driver.engine
+        if not self._subscribed:
+            driver.pump(self._patience(now, IDLE_WAIT))
+            self.loop_seconds["waiting"] += driver.clock() - now
+            return []
         if engine.polling and engine.takes_records:
             return self._poll(engine.poll_limit, now)
         driver.pump(self._patience(now, IDLE_WAIT))
@@ -133,7 +166,7 @@ class Loop:
         driver, pace = self._driver, self._pace
         if pace.wait:
             until = began + self._patience(began, pace.wait)
-            while driver.pump(max(until - driver.clock(), 0.0)):
+            while driver.pump(max(until - driver.clock(), 0.0)) and not driver.commands:
                 pass
         now = driver.clock()
         self.loop_seconds["waiting"] += now - began
@@ -152,7 +185,7 @@ class Loop:
         """Nothing happened: pass what holds no record, now and then, else tell the engine the time if it waits for it."""
         driver = self._driver
         due = driver.engine.next_due(now)
-        if now - self._positions_at >= POSITIONS_EVERY:
+        if self._subscribed and now - self._positions_at >= POSITIONS_EVERY:
             self._positions_at = now
             driver.handle(Advanced(driver.client.positions()))
         elif due is not None and due <= now:
@@ -165,7 +198,7 @@ class Loop:
         an answer in time the group is left to notice by itself.
         """
         driver, client = self._driver, self._driver.client
-        deadline = max(self._drain_deadline or 0.0, driver.clock() + LAST_COMMIT)
+        deadline = max(self._control.drain_deadline or 0.0, driver.clock() + LAST_COMMIT)
         driver.handle(Advanced(client.positions()))
         settled = client.settle_commits(deadline)
         stopped = driver.engine.stopped
@@ -176,10 +209,21 @@ class Loop:
         if settled:
             client.close()
         driver.observer.event("group.left" if settled else "group.left_without_answer")
-        self._publish("stopped")
+        self._control.left(driver.finished)
+        self._reported_at = float("-inf")
         if driver.finished is not None and driver.finished.expired:
             return ExitStatus.DRAIN_EXPIRED
         return ExitStatus.STOPPED if stopped else ExitStatus.DRAINED
+
+    def _linger(self) -> None:
+        """Stay, drained, as long as only a hook has asked for the drain: the kubelet sends the signal when it is this process's turn."""
+        driver = self._driver
+        while self._control.stays and self._stop.requested_at is None:
+            self.beat = driver.clock()
+            self._obey()
+            if self.beat - self._reported_at >= REPORT_EVERY:
+                self._publish("drained")
+            driver.pump(IDLE_WAIT)
 
     def _publish(self, phase: str) -> None:
         driver, membership = self._driver, self._membership
@@ -202,6 +246,9 @@ class Loop:
                 missed_offsets=dict(driver.client.missed_offsets),
                 refetched_bytes=driver.client.refetched_bytes,
                 last_delivery_wall=driver.observer.last_delivery_wall,
-                memory_limit=self._limits.memory,
+                memory_limit=self._memory,
+                waits_for=None if self._wait is None else self._wait.text,
+                drain=self._control.drain(engine, now),
+                ticket=self._control.ticket,
             )
         )

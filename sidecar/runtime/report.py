@@ -26,14 +26,30 @@ class FlushCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class DrainView:
+    """A drain (``terminal``) or a quiesce: when it began, and when nothing was left (None: not yet), in monotonic seconds.
+
+    A quiesce is done when everything is delivered and committed, a drain when the group is left, too; ``expired`` when its time was over
+    before that, and the rest was given back.
+    """
+
+    kind: str
+    began_at: float
+    done_at: float | None
+    expired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The process at one moment.
 
-    ``phase`` is one of ``starting``, ``joining``, ``running``, ``draining``, ``stopped``. ``joined`` latches at the
+    ``phase`` is one of ``starting``, ``waiting`` (for the application, before the group is joined), ``joining``, ``running``, ``draining``, ``drained``
+    (out of the group, until SIGTERM), ``stopped``; ``waits_for`` tells what keeps it out of the group. ``joined`` latches at the
     first assignment. ``trouble`` is the current obstacle with Kafka for people (None: none is known).
     ``wall_ms`` is when it was made (Unix time), ``made_at`` the same on the monotonic clock: the age of the report is the loop's heartbeat.
     ``loop_seconds`` sums where the loop's time went, ``commits`` counts by result, ``rebalances`` by kind,
-    ``unreadable_headers`` records and ``missed_offsets`` offsets by topic.
+    ``unreadable_headers`` records and ``missed_offsets`` offsets by topic. ``drain`` is the drain or quiesce that is on,
+    ``ticket`` that of the last order that was carried out.
     """
 
     phase: str
@@ -52,6 +68,9 @@ class Report:
     refetched_bytes: int
     last_delivery_wall: float | None
     memory_limit: int
+    waits_for: str | None = None
+    drain: DrainView | None = None
+    ticket: int = 0
 
 
 @dataclass(frozen=True, slots=True)

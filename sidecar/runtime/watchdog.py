@@ -1,6 +1,6 @@
 """The watchdog: ends the process when a deadline that the loop itself should have kept has passed.
 
-Two deadlines: the drain's (exit status 3: it ran out of time), and the loop's own heartbeat (exit status 1: a restart may mend it; a silent
+Two deadlines: the drain's (exit status 3: it ran out of time; only after a signal, a hook alone must not end the process), and the loop's own heartbeat (exit status 1: a restart may mend it; a silent
 member of a group keeps its partitions, under KIP-848 until its session expires whatever ``max.poll.interval.ms`` says). The stacks of all threads go to
 standard error first: what hangs is the only interesting thing then.
 """
@@ -29,9 +29,10 @@ class Bounds:
     stall: float
 
 
-def verdict(now: float, beat: float, requested_at: float | None, bounds: Bounds) -> ExitStatus | None:
+def verdict(now: float, beat: float, requested_at: float | None, drain_began: float | None, bounds: Bounds) -> ExitStatus | None:
     """Return the exit status with which the process must end now; None: all is well."""
-    if requested_at is not None and now > requested_at + bounds.drain_timeout + DRAIN_GRACE:
+    began = requested_at if drain_began is None else drain_began
+    if requested_at is not None and began is not None and now > began + bounds.drain_timeout + DRAIN_GRACE:
         return ExitStatus.DRAIN_EXPIRED
     return ExitStatus.FAILED if now > beat + bounds.stall else None
 
@@ -39,9 +40,17 @@ def verdict(now: float, beat: float, requested_at: float | None, bounds: Bounds)
 class Watchdog:
     """A thread that looks a few times a second."""
 
-    def __init__(self, beat: Callable[[], float], stop: StopRequest, bounds: Bounds, clock: Callable[[], float]) -> None:
-        """``beat`` returns when the loop last began a step, on ``clock``."""
+    def __init__(
+        self,
+        beat: Callable[[], float],
+        drain_began: Callable[[], float | None],
+        stop: StopRequest,
+        bounds: Bounds,
+        clock: Callable[[], float],
+    ) -> None:
+        """``beat`` returns when the loop last began a step, ``drain_began`` when a drain did, on ``clock``."""
         self._beat = beat
+        self._drain_began = drain_began
         self._stop = stop
         self._bounds = bounds
         self._clock = clock
@@ -59,7 +68,7 @@ class Watchdog:
 
     def _run(self) -> None:
         while not self._over.wait(CHECK_EVERY):
-            status = verdict(self._clock(), self._beat(), self._stop.requested_at, self._bounds)
+            status = verdict(self._clock(), self._beat(), self._stop.requested_at, self._drain_began(), self._bounds)
             if status is not None:
                 try:
                     faulthandler.dump_traceback(all_threads=True)

@@ -16,6 +16,6 @@ describe, document   the settings for people: in the terminal, and as the refere
 
 from sidecar.settings.load import load_settings
 from sidecar.settings.model import Settings
-from sidecar.settings.parts import consumer_config, engine_config, memory_limit, writer_kind
+from sidecar.settings.parts import consumer_config, engine_config, max_poll_interval, memory_limit, writer_kind
 
-__all__ = ["Settings", "consumer_config", "engine_config", "load_settings", "memory_limit", "writer_kind"]
+__all__ = ["Settings", "consumer_config", "engine_config", "load_settings", "max_poll_interval", "memory_limit", "writer_kind"]

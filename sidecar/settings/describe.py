@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sidecar.settings import kafka_properties
-from sidecar.settings.environment import Given, fields, read
+from sidecar.settings.environment import TOKEN, Given, fields, read
 from sidecar.settings.load import load_settings
 from sidecar.settings.model import Settings
 from sidecar.settings.parts import consumer_config
@@ -78,7 +78,9 @@ def _chosen_because(prop: str) -> str:
 
 def _shown(name: str, text: str) -> str:
     """Return a value without its secrets: those of a URL are its user, its password, and what is asked for."""
-    if name != "SIDECAR_WRITER__URL":
+    if name == TOKEN:
+        return HIDDEN
+    if name not in ("SIDECAR_WRITER__URL", "SIDECAR_APP__HEALTH_URL"):
         return text
     parts = urlsplit(text)
     host = parts.netloc.rpartition("@")[2]

@@ -8,6 +8,7 @@ for a Service whose name begins with ``sidecar`` is left alone.
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -23,12 +24,12 @@ SECRETS_DIR = "SIDECAR_SECRETS_DIR"
 FREE = ("SIDECAR_KAFKA__", "SIDECAR_WRITER__")
 """Sections whose further names are not known here: the client's properties, and the writers' options."""
 
+TOKEN = "SIDECAR_HTTP__TOKEN"  # noqa: S105 -- the name of the setting
+
 NEAR = 0.8
 """How alike two names must be for one to be taken for a slip of the other: difflib's ratio."""
 
-_LATER = re.compile(
-    r"SIDECAR_(TOPIC_POLICIES|APP__\w+|DEAD_LETTER__\w+|RETRY__MAX_ATTEMPTS|RETRY__MAX_ELAPSED|BUFFER__PRIORITY|HTTP__TOKEN)"
-)
+_LATER = re.compile(r"SIDECAR_(TOPIC_POLICIES|DEAD_LETTER__\w+|RETRY__MAX_ATTEMPTS|RETRY__MAX_ELAPSED|BUFFER__PRIORITY)")
 _SERVICE = re.compile(r"SIDECAR(_\w+)?_SERVICE_(HOST|PORT(_\w+)?)|SIDECAR(_\w+)?_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?")
 _SERVICE_PORT = re.compile(r"(tcp|udp|sctp)://")
 
@@ -91,6 +92,7 @@ def _said(environ: Mapping[str, str], problems: list[Problem]) -> Iterator[tuple
         if setting == name or name in known():
             yield name, "environment", text
         elif (content := _content(name, Path(text), problems)) is not None:
+            problems += _too_open(setting, Path(text))
             yield setting, f"file {text}", content
     if SECRETS_DIR in environ:
         yield from _secrets(Path(environ[SECRETS_DIR]), problems)
@@ -102,6 +104,7 @@ def _secrets(folder: Path, problems: list[Problem]) -> Iterator[tuple[str, str, 
         return
     for path in sorted(folder.glob(f"{PREFIX}*")):
         if (content := _content(SECRETS_DIR, path, problems)) is not None:
+            problems += _too_open(path.name, path)
             yield path.name, f"file {path}", content
 
 
@@ -114,6 +117,13 @@ def _content(name: str, path: Path, problems: list[Problem]) -> str | None:
     except UnicodeDecodeError:
         problems.append(Problem(name, f"{path} is not UTF-8 text"))
     return None
+
+
+def _too_open(setting: str, path: Path) -> Iterator[Problem]:
+    """Yield a problem when the file of a token may be read by everyone: whoever has the token can stop the process's work."""
+    if setting == TOKEN and path.stat().st_mode & stat.S_IROTH:
+        mend = "take that right away (chmod o-r; for a volume of a Secret: defaultMode 0440 and the pod's fsGroup)"
+        yield Problem(setting, f"{path} can be read by every user: {mend}")
 
 
 def _is_name(name: str) -> bool:

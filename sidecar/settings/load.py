@@ -13,7 +13,9 @@ from sidecar.core.errors import ConfigurationError
 from sidecar.settings import kafka_properties, memory
 from sidecar.settings.environment import Given, Problem, fields, read
 from sidecar.settings.model import PREFIX, Buffer, Settings, Writer
-from sidecar.settings.parts import writer_kind_of
+from sidecar.settings.parts import max_poll_interval, writer_kind_of
+from sidecar.settings.units import as_duration
+from sidecar.writers import health
 
 Environ = Mapping[str, str]
 
@@ -25,6 +27,7 @@ def load_settings(environ: Environ, limit_of_container: Callable[[], int | None]
     problems += wrong_values
     problems += kafka_properties.problems_of(_section("SIDECAR_KAFKA__", given))
     problems += _writer_problems(_section("SIDECAR_WRITER__", given))
+    problems += _health_problems(given)
     if settings is not None:
         problems += _contradictions(settings)
         settings, does_not_fit = _with_memory(_named_after_pod(settings, environ), limit_of_container)
@@ -121,7 +124,23 @@ def _contradictions(settings: Settings) -> Iterator[Problem]:
             "SIDECAR_FLUSH__MAX_BATCH",
             f"{flush.max_batch} is more than the buffer holds, SIDECAR_BUFFER__MAX_MESSAGES ({buffer.max_messages})",
         )
+    poll_interval = max_poll_interval(settings)
+    if settings.drain_timeout >= poll_interval:
+        yield Problem(
+            "SIDECAR_DRAIN_TIMEOUT",
+            f"{as_duration(settings.drain_timeout)} must be below SIDECAR_KAFKA__MAX_POLL_INTERVAL_MS ({poll_interval * 1000:.0f})",
+        )
+    yield from _app_contradictions(settings)
     yield from _strategy_contradictions(settings.buffer)
+
+
+def _app_contradictions(settings: Settings) -> Iterator[Problem]:
+    """Yield how an application is to be asked whose address was left out."""
+    if settings.app.health_url is None:
+        for name in sorted(settings.app.model_fields_set):
+            yield Problem(
+                f"SIDECAR_APP__{name.upper()}", "does nothing without SIDECAR_APP__HEALTH_URL: set that, or leave this out"
+            )
 
 
 def _strategy_contradictions(buffer: Buffer) -> Iterator[Problem]:
@@ -138,6 +157,15 @@ def _strategy_contradictions(buffer: Buffer) -> Iterator[Problem]:
             "SIDECAR_BUFFER__MAX_AGE",
             "would lose records, and SIDECAR_BUFFER__STRATEGY=block promises not to: choose another strategy, or leave it out",
         )
+
+
+def _health_problems(given: Mapping[str, Given]) -> Iterator[Problem]:
+    if health.SETTING in given:
+        try:
+            health.health_check(given[health.SETTING].text)
+        except ConfigurationError as error:
+            name, _, text = str(error).partition(": ")
+            yield Problem(name, text)
 
 
 def _writer_problems(given: Mapping[str, str]) -> Iterator[Problem]:

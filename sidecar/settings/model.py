@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from sidecar.settings import units
@@ -30,9 +30,9 @@ Count = Annotated[int, _written(units.count), Field(ge=1)]
 Ratio = Annotated[float, _written(units.ratio), Field(gt=0)]
 
 
-def _setting(default: str | None, meaning: str) -> Any:
+def _setting(default: str | None, meaning: str, *, repr: bool = True) -> Any:  # noqa: A002 -- pydantic's own name
     """Return a field with its default as people write it; read like any other value."""
-    return Field(default, description=meaning)
+    return Field(default, description=meaning, repr=repr)
 
 
 def _topics(text: str) -> tuple[str, ...]:
@@ -58,6 +58,23 @@ def _check_topic(topic: str) -> None:
         re.compile(topic)
     except re.error as error:
         raise ValueError(f"{topic!r} is not a regular expression: {error}") from None
+
+
+def _token(token: SecretStr) -> SecretStr:
+    """Return a token that can stand in a header; raises ValueError, without quoting it."""
+    if not re.fullmatch(r"[!-~]{8,}", token.get_secret_value()):
+        raise ValueError(
+            "must have 8 characters or more, and no space or character outside ASCII: openssl rand -hex 16 makes one"
+        )
+    return token
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/"):
+        raise ValueError(
+            f"{text!r} is not the absolute path of a file: write it from the root, like /var/run/kafka-sidecar/drain"
+        )
+    return text
 
 
 def _start(text: str) -> str | int:
@@ -107,6 +124,21 @@ class Retry(Section):
 
     max_wait: Duration = _setting(
         "60s", "the longest pause between two attempts; each waits a random time below a bound that doubles"
+    )
+
+
+class App(Section):
+    """The application's health check. With an address, the group is joined once the application is healthy, and held while it is not."""
+
+    health_url: str | None = _setting(
+        None,
+        "where the application tells that it is healthy, by 2xx or 3xx: `http://`, `https://` or `http+unix://`; unset: nobody is asked",
+        repr=False,
+    )
+    health_interval: Duration = _setting("1s", "the pause between two checks")
+    health_timeout: Duration = _setting("1s", "how long one check may take")
+    healthy_after: Count = _setting(
+        "3", "how many checks in a row must pass before it counts as healthy; one that fails is enough for the contrary"
     )
 
 
@@ -160,6 +192,10 @@ class Http(Section):
         "0.0.0.0:9877",
         "address of probes, metrics and status; port 0 takes a free one",
     )
+    token: Annotated[SecretStr, AfterValidator(_token)] | None = _setting(
+        None,
+        "what a request must know to drain, pause or resume from another host than the pod itself (docs/ACTIONS.md); unset: no other host can",
+    )
 
     @property
     def host(self) -> str:
@@ -207,9 +243,20 @@ class Settings(BaseSettings):
         "stop",
         "what to do with a record that the downstream will never take: `stop` its partition, or `drop` it, counted",
     )
-    drain_timeout: Duration = _setting("25s", "how long the end may take; keep it below the pod's grace period")
+    drain_timeout: Duration = _setting(
+        "25s", "how long the end may take; keep it below the pod's grace period, and below `SIDECAR_KAFKA__MAX_POLL_INTERVAL_MS`"
+    )
+    drain_marker: Annotated[str, _written(_path)] | None = _setting(
+        None,
+        "a file in a volume of the pod that the sidecar's own preStop hook leaves, so that a container that is started again in a pod that ends "
+        "takes no partitions; unset: none",
+    )
+    grace_period: OptionalDuration = _setting(
+        None, "the pod's `terminationGracePeriodSeconds`, to be told when it is too short for the drain; unset: not known"
+    )
     kafka: Kafka
     writer: Writer
+    app: App = App()
     memory: Memory = Memory()
     buffer: Buffer = Buffer()
     flush: Flush = Flush()

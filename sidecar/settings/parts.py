@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 
 from sidecar.core.config import EngineConfig, FlushLimits, OnPoison, Policy, RetryLimits, Strategy
 from sidecar.core.errors import ConfigurationError
@@ -59,6 +60,13 @@ def consumer_config(settings: Settings) -> dict[str, str | int | bool]:
         if alias in given:
             del chosen[name]
     return {**chosen, **given, **kafka_properties.FIXED}
+
+
+def max_poll_interval(settings: Settings) -> float:
+    """Return how long the client may go without a poll, in seconds; without an end where the value is no number, which is told elsewhere."""
+    given = kafka_properties.given_properties(settings.kafka).get("max.poll.interval.ms", "300000")
+    number = kafka_properties.whole_number(given)
+    return inf if number is None else number / 1000
 
 
 def memory_limit(settings: Settings) -> int:

@@ -90,6 +90,11 @@ def address(text: str) -> Address:
     return Address(host, int(port))
 
 
+def as_duration(seconds: float) -> str:
+    """Return seconds as people write them."""
+    return f"{seconds:g}s"
+
+
 def as_size(number: int) -> str:
     """Return bytes as people write them: the largest unit that is exact, else MiB or KiB with a digit after the point."""
     for unit in ("GiB", "MiB", "KiB"):

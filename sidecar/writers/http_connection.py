@@ -49,12 +49,19 @@ class Connection:
         Raises WriterUnavailable when no connection can be made. Whether the request was acted on is unknown after the others: TimeoutError
         at ``deadline``, OSError when the connection is lost, http.client.HTTPException when the answer is cut short or not HTTP.
         """
+        return self._exchange("POST", body, headers, deadline, longest)
+
+    def get(self, headers: Mapping[str, str], deadline: float) -> Answer:
+        """Ask for what is there and return the answer without its body; raises as :meth:`post` does."""
+        return self._exchange("GET", None, headers, deadline, 0)
+
+    def _exchange(self, method: str, body: bytes | None, headers: Mapping[str, str], deadline: float, longest: int) -> Answer:
         client = self._opened(deadline)
         wire = DeadlineSocket(client.sock, deadline)
         client.sock = cast("socket.socket", wire)
         keep = False
         try:
-            whole = _send(client, self._target.path, body, headers)
+            whole = _send(client, method, self._target.path, body, headers)
             response = client.getresponse()
             answer = _read(response, longest)
             keep = whole and response.isclosed() and not response.will_close
@@ -103,10 +110,10 @@ def _client(target: Target, tls: ssl.SSLContext | None) -> http.client.HTTPConne
     return client
 
 
-def _send(client: http.client.HTTPConnection, path: str, body: bytes, headers: Mapping[str, str]) -> bool:
+def _send(client: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bool:
     """Send the request; return False where the server would not have all of it: it may have answered (413) before."""
     with suppress(BrokenPipeError, ConnectionResetError, AnsweredEarly):
-        client.request("POST", path, body, headers)
+        client.request(method, path, body, headers)
         return True
     return False
 

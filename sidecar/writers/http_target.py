@@ -34,15 +34,26 @@ class Target:
     authorization: str | None = field(default=None, repr=False)
 
 
-def parse(url: str) -> Target:
-    """Return the parts of ``url``; raises ConfigurationError, without quoting it: it may hold a secret."""
+class _Unusable(Exception):  # noqa: N818 -- what it is
+    """Why an address cannot be used."""
+
+
+def parse(url: str, setting: str = "SIDECAR_WRITER__URL") -> Target:
+    """Return the parts of ``url``, the value of ``setting``; raises ConfigurationError, without quoting it: it may hold a secret."""
+    try:
+        return _parse(url)
+    except _Unusable as unusable:
+        raise ConfigurationError(f"{setting}: {unusable}") from None
+
+
+def _parse(url: str) -> Target:
     parts = urlsplit(url)
     if not parts.hostname:
-        raise _unusable("it names no host; write http://host:port/path, or http+unix://%2Frun%2Fapp.sock/path")
+        raise _Unusable("it names no host; write http://host:port/path, or http+unix://%2Frun%2Fapp.sock/path")
     if any(character <= " " or character > "~" for character in url):
-        raise _unusable("it holds a space, or a character outside ASCII; percent-encode those")
+        raise _Unusable("it holds a space, or a character outside ASCII; percent-encode those")
     if "#" in url:
-        raise _unusable("it holds a #, which ends an address; percent-encode it as %23")
+        raise _Unusable("it holds a #, which ends an address; percent-encode it as %23")
     host = parts.netloc.rpartition("@")[2]
     name = f"{parts.scheme}://{host}{parts.path}"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -54,7 +65,7 @@ def parse(url: str) -> Target:
 def _host(parts: SplitResult) -> str:
     host = parts.hostname or ""
     if not all(0 < len(label) <= _LONGEST_LABEL for label in host.rstrip(".").split(".")):
-        raise _unusable("a part of its host's name is empty or longer than 63 characters")
+        raise _Unusable("a part of its host's name is empty or longer than 63 characters")
     return host
 
 
@@ -64,16 +75,16 @@ def _port(parts: SplitResult) -> int:
     except ValueError:  # what it says quotes the port, which can be the end of a password
         port = 0
     if port == 0:
-        raise _unusable("its port is not a number from 1 to 65535")
+        raise _Unusable("its port is not a number from 1 to 65535")
     return port
 
 
 def _socket_path(host: str) -> str:
     path = unquote(host)
     if not path.startswith("/") or "\0" in path:
-        raise _unusable("its socket is named by its absolute path, slashes as %2F; write http+unix://%2Frun%2Fapp.sock/path")
+        raise _Unusable("its socket is named by its absolute path, slashes as %2F; write http+unix://%2Frun%2Fapp.sock/path")
     if len(path.encode()) > _LONGEST_SOCKET_PATH:
-        raise _unusable(f"the path of its socket is longer than {_LONGEST_SOCKET_PATH} bytes, which the system does not allow")
+        raise _Unusable(f"the path of its socket is longer than {_LONGEST_SOCKET_PATH} bytes, which the system does not allow")
     return path
 
 
@@ -83,7 +94,3 @@ def _basic(parts: SplitResult) -> str | None:
         return None
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return "Basic " + base64.b64encode(pair.encode()).decode()
-
-
-def _unusable(why: str) -> ConfigurationError:
-    return ConfigurationError(f"SIDECAR_WRITER__URL: {why}")

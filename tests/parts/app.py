@@ -35,13 +35,19 @@ class Application:
     def __init__(self, behave: Behaviour = accept) -> None:
         self.behave = behave
         self.port = free_port()
+        self.health = Reply(200, {"Content-Type": "text/plain"}, b"ok\n")
         self._book = _Book()
-        self._server: Server | None = Server(self.port, self._judge)
+        self._server: Server | None = Server(self.port, self._judge, lambda: self.health)
 
     @property
     def url(self) -> str:
         """Where it takes records."""
         return f"http://127.0.0.1:{self.port}/records"
+
+    @property
+    def health_url(self) -> str:
+        """Where it tells that it is healthy: :attr:`health` is what it answers."""
+        return f"http://127.0.0.1:{self.port}/healthz"
 
     @property
     def requests(self) -> Sequence[Request]:
@@ -91,7 +97,7 @@ class Application:
     def come_back(self) -> None:
         """Listen again on the same port."""
         if self._server is None:
-            self._server = Server(self.port, self._judge)
+            self._server = Server(self.port, self._judge, lambda: self.health)
 
     def __enter__(self) -> Self:
         return self

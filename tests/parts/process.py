@@ -32,9 +32,16 @@ class RunningSidecar:
 
     def get(self, path: str) -> tuple[int, Any]:
         """Return the HTTP status and the body: decoded where it is JSON, else text. Raises ``OSError`` when nothing answers."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_WITHIN)
+        return self._ask("GET", path, ANSWER_WITHIN)
+
+    def post(self, path: str, within: float = 60.0) -> tuple[int, Any]:
+        """Have something done; return what :meth:`get` does."""
+        return self._ask("POST", path, within)
+
+    def _ask(self, method: str, path: str, within: float) -> tuple[int, Any]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=within)
         try:
-            connection.request("GET", path)
+            connection.request(method, path)
             response = connection.getresponse()
             body = response.read()
         finally:

@@ -15,6 +15,9 @@ from tests.parts.behaviour import Reply
 Judge = Callable[[Mapping[str, str], bytes], Reply]
 """Says what to answer to a request with these headers (names in lower case) and this body; called by many threads."""
 
+Health = Callable[[], Reply]
+"""Says what to answer to a health check."""
+
 
 class Server(ThreadingHTTPServer):
     """A server with its own thread that can be closed for good, open connections included."""
@@ -22,8 +25,9 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, judge: Judge) -> None:
+    def __init__(self, port: int, judge: Judge, health: Health) -> None:
         self.judge = judge
+        self.health = health
         self.closing = threading.Event()
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -90,7 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer health checks."""
-        self._answer(Reply(200, {"Content-Type": "text/plain"}, b"ok\n"))
+        self._answer(cast("Server", self.server).health())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- named by the base class
         """Say nothing: the test asks for what it wants to know."""

@@ -24,13 +24,20 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sidecar": ("sidecar.controller", "sidecar.core"),  # __init__.py: the public names
     "sidecar.core": (),
     "sidecar.controller": ("sidecar.core",),
-    "sidecar.settings": ("sidecar.core", "sidecar.writers.registry", "sidecar.writers.options", "sidecar.writers.protocol"),
+    "sidecar.settings": (
+        "sidecar.core",
+        "sidecar.writers.health",
+        "sidecar.writers.registry",
+        "sidecar.writers.options",
+        "sidecar.writers.protocol",
+    ),
     "sidecar.kafka": ("sidecar.core", "sidecar.runtime.client"),
     "sidecar.manifest": ("sidecar.core", "sidecar.settings"),
     "sidecar.writers": ("sidecar.core",),
     "sidecar.observe": ("sidecar.core", "sidecar.runtime.report"),
-    "sidecar.http": ("sidecar.core", "sidecar.runtime.report"),
+    "sidecar.http": ("sidecar.core", "sidecar.runtime.commands", "sidecar.runtime.report", "sidecar.settings.units"),
     "sidecar.runtime": ("sidecar.core", "sidecar.writers.protocol"),
+    "sidecar.remote": ("sidecar.runtime.loop",),
     # The composition root, and the commands that start from it.
     "sidecar.app": (EVERYTHING,),
     "sidecar.cli": (EVERYTHING,),

@@ -15,6 +15,7 @@ def test_an_application_slower_than_the_poll_interval_and_the_session_costs_no_m
     kafka: RealKafka, tmp_path: Path
 ) -> None:
     settings = {
+        "DRAIN_TIMEOUT": "5s",
         "KAFKA__MAX_POLL_INTERVAL_MS": f"{POLL_INTERVAL * 1000:.0f}",
         "KAFKA__SESSION_TIMEOUT_MS": f"{POLL_INTERVAL * 1000:.0f}",
         "BUFFER__MAX_MESSAGES": "500",

@@ -63,7 +63,7 @@ def test_a_drain_that_cannot_deliver_ends_at_its_deadline_with_3_and_the_next_si
 
 
 def test_a_drain_delivers_the_rest_when_the_application_comes_back_in_time(kafka: RealKafka, tmp_path: Path) -> None:
-    with scene(kafka, tmp_path, behave=answer(503), records=1_000) as it, it.sidecar(DRAIN_TIMEOUT="1h") as sidecar:
+    with scene(kafka, tmp_path, behave=answer(503), records=1_000) as it, it.sidecar(DRAIN_TIMEOUT="4m") as sidecar:
         sidecar.wait_status(lambda status: status["books"]["polled"] == 1_000, "all is polled")
         it.app.go_down()
         sidecar.sigterm()

@@ -29,7 +29,7 @@ def _blocks(status: str, number: signal.Signals) -> bool:
 
 
 def test_sigterm_while_idle_ends_it_with_everything_committed(kafka: RealKafka, tmp_path: Path) -> None:
-    with scene(kafka, tmp_path, records=1_000) as it, it.sidecar(DRAIN_TIMEOUT="1h") as sidecar:
+    with scene(kafka, tmp_path, records=1_000) as it, it.sidecar(DRAIN_TIMEOUT="4m") as sidecar:
         it.wait_taken(1_000)
         sidecar.wait_status(lambda status: status["why"]["verdict"] == "caught_up", "it is idle")
         drain(sidecar)
@@ -59,7 +59,7 @@ def test_sigterm_under_load_commits_exactly_what_was_taken_and_the_next_takes_ex
 
 def test_a_second_sigterm_ends_it_at_once(kafka: RealKafka, tmp_path: Path) -> None:
     gate = threading.Event()
-    with scene(kafka, tmp_path, behave=held_until(gate), records=1_000) as it, it.sidecar(DRAIN_TIMEOUT="1h") as sidecar:
+    with scene(kafka, tmp_path, behave=held_until(gate), records=1_000) as it, it.sidecar(DRAIN_TIMEOUT="4m") as sidecar:
         sidecar.wait_status(lambda status: status["books"]["in_flight"] > 0, "a flush is under way")
         sidecar.sigterm()
         sidecar.wait_status(lambda status: status["state"] == "draining", "the drain began")

@@ -28,7 +28,7 @@ def environ_without_kafka(**more: str) -> dict[str, str]:
         (
             ["--help"],
             [
-                *("run", "check", "config", "demo"),
+                *("run", "check", "config", "demo", "drain", "pause", "resume", "status"),
                 "SIDECAR_TOPICS",
                 "SIDECAR_KAFKA__BOOTSTRAP_SERVERS",
                 "SIDECAR_KAFKA__GROUP_ID",
@@ -41,6 +41,10 @@ def environ_without_kafka(**more: str) -> dict[str, str]:
         (["run", "--help"], ["Consume until SIGTERM, then drain and exit."]),
         (["check", "--help"], ["Check the settings, and that Kafka, the topics and the writer can be reached."]),
         (["config", "--help"], ["Print the effective settings, where each comes from, secrets redacted."]),
+        (["drain", "--help"], ["--wait [TIME]", "--revocable", "preStop", "3 the time was over"]),
+        (["pause", "--help"], ["Have it take no more records, until `resume`."]),
+        (["resume", "--help"], ["It ends what `pause` and `drain --revocable` began."]),
+        (["status", "--help"], ["--json", "Say what it does, and why it is behind."]),
         (["demo", "--help"], ["--strategy {block,drop_oldest,drop_newest,sample}", "--slow MS", "(default: block)"]),
     ],
 )
@@ -55,7 +59,7 @@ def test_help_says_what_a_person_needs(arguments: list[str], helpful: list[str])
     ("arguments", "complaint"),
     [
         ([], "the following arguments are required: COMMAND"),
-        (["runn"], "invalid choice: 'runn' (choose from 'run', 'check', 'config', 'demo')"),
+        (["runn"], "invalid choice: 'runn' (choose from 'run', 'check', 'config', 'demo', 'drain', 'pause', 'resume', 'status')"),
         (["run", "--fast"], "unrecognized arguments: --fast"),
         (["demo", "--strategy", "hope"], "argument --strategy: invalid choice: 'hope'"),
         (["demo", "--slow", "very"], "argument --slow: 'very' is not a number of milliseconds from 0 to 2"),

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import pytest
 from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
 
 from sidecar.core.errors import ConfigurationError
+from sidecar.http.actions import Actions
 from sidecar.http.pages import PAGES, Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
@@ -42,9 +44,13 @@ def sources(report: Callable[[], Report | None], now: float = NOW) -> Sources:
     )
 
 
+def pages(report: Callable[[], Report | None], now: float = NOW) -> Starlette:
+    return admin_pages(sources(report, now), Actions(lambda _order: 0, report, longest_wait=1.0))
+
+
 @contextmanager
 def serving(report: Report | None, now: float = NOW) -> Iterator[AdminServer]:
-    with AdminServer(admin_pages(sources(lambda: report, now)), "127.0.0.1", 0) as server:
+    with AdminServer(pages(lambda: report, now), "127.0.0.1", 0) as server:
         yield server
 
 
@@ -130,14 +136,14 @@ def test_nothing_can_be_changed_over_it() -> None:
 def test_a_taken_port_is_an_error_that_names_the_setting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = AdminServer(admin_pages(sources(a_report)), "127.0.0.1", port)
+        server = AdminServer(pages(a_report), "127.0.0.1", port)
         with pytest.raises(ConfigurationError, match=rf"SIDECAR_HTTP__LISTEN: cannot listen on 127\.0\.0\.1:{port} .*in use"):
             server.start()
         server.stop()
 
 
 def test_a_host_that_is_not_ours_is_an_error_that_names_the_setting() -> None:
-    server = AdminServer(admin_pages(sources(a_report)), "203.0.113.1", 0)
+    server = AdminServer(pages(a_report), "203.0.113.1", 0)
     with pytest.raises(ConfigurationError, match="SIDECAR_HTTP__LISTEN"):
         server.start()
 
@@ -154,7 +160,7 @@ def test_it_serves_from_a_daemon_thread_that_ends_with_the_stop() -> None:
 def test_the_port_is_free_again_after_the_stop() -> None:
     with serving(a_report()) as server:
         ask(server, "/livez")
-    with AdminServer(admin_pages(sources(a_report)), "127.0.0.1", server.port) as again:
+    with AdminServer(pages(a_report), "127.0.0.1", server.port) as again:
         assert ask(again, "/livez").code == 200
 
 
@@ -175,6 +181,6 @@ def test_a_failing_page_is_an_answer_and_does_not_end_the_server() -> None:
     def broken() -> Report | None:
         raise RuntimeError("broken")
 
-    with AdminServer(admin_pages(sources(broken)), "127.0.0.1", 0) as server:
+    with AdminServer(pages(broken), "127.0.0.1", 0) as server:
         assert ask(server, "/status").code == 500
         assert ask(server, "/").code == 200

@@ -15,15 +15,17 @@ from sidecar.core.events import CommitFinished, FlushFinished
 from sidecar.core.records import RECORD_BYTES, Batch, Chunk, TopicPartition
 from sidecar.core.results import Delivered, Result
 from sidecar.runtime.client import Client, Listener
+from sidecar.runtime.control import Control, Durations, Gate
 from sidecar.runtime.driver import Driver
 from sidecar.runtime.flushers import Flushed, Flushers, Outcome
-from sidecar.runtime.loop import Limits, Loop
+from sidecar.runtime.loop import Loop
 from sidecar.runtime.membership import Membership
 from sidecar.runtime.observer import Observer
 from sidecar.runtime.report import FlushCounts, Report
 
 P0, P1 = TopicPartition("orders", 0), TopicPartition("orders", 1)
 DRAIN_TIMEOUT = 5.0
+QUIESCE_BOUND = 30.0
 REVOKE_TIMEOUT = 2.0
 
 
@@ -69,10 +71,12 @@ class FakeClient:
         self._outstanding: CommitFinished | None = None
         self._silent = False
         self._owned: list[TopicPartition] = []
+        self.joined = False
         self.listener: Listener
 
     def join(self, listener: Listener) -> None:
         self.listener = listener
+        self.joined = True
 
     def assign(self, *tps: TopicPartition) -> None:
         """Have partitions assigned from offset 0."""
@@ -235,7 +239,7 @@ class Stop:
 class World:
     """A loop with all that is around it."""
 
-    def __init__(self, config: EngineConfig | None = None) -> None:
+    def __init__(self, config: EngineConfig | None = None, gate: Gate | None = None) -> None:
         self.clock = Clock()
         self.journal = Journal()
         self.stop = Stop()
@@ -248,7 +252,8 @@ class World:
         observer: Observer = self.observer
         self.driver = Driver(self.engine, client, self.flushers, self.outcomes, observer, self.clock)
         self.membership = Membership(self.driver, REVOKE_TIMEOUT)
-        self.loop = Loop(self.driver, self.membership, self.stop, Limits(DRAIN_TIMEOUT, 1_000_000), lambda: 1_700_000_000.0)
+        self.control = Control(self.driver, Durations(DRAIN_TIMEOUT, QUIESCE_BOUND), gate or Gate())
+        self.loop = Loop(self.driver, self.membership, self.control, self.stop, 1_000_000, lambda: 1_700_000_000.0)
         self.fake.listener = self.membership
 
     def run_with(self, *incoming: list[Chunk] | Callable[[], None]) -> int:

@@ -13,16 +13,20 @@ END = 1000.0 + BOUNDS.drain_timeout + DRAIN_GRACE
 
 
 @pytest.mark.parametrize(
-    ("now", "beat", "requested_at", "expected"),
+    ("now", "beat", "requested_at", "drain_began", "expected"),
     [
-        (1000.0, 1000.0, None, None),
-        (1120.0, 1000.0, None, None),
-        (1120.1, 1000.0, None, ExitStatus.FAILED),
-        (END, END, 1000.0, None),
-        (END + 0.1, END, 1000.0, ExitStatus.DRAIN_EXPIRED),
-        (END + 0.1, 0.0, 1000.0, ExitStatus.DRAIN_EXPIRED),
-        (1001.0, 0.0, 1000.0, ExitStatus.FAILED),
-        (1e9, 1e9, None, None),
+        (1000.0, 1000.0, None, None, None),
+        (1120.0, 1000.0, None, None, None),
+        (1120.1, 1000.0, None, None, ExitStatus.FAILED),
+        (END, END, 1000.0, None, None),
+        (END + 0.1, END, 1000.0, None, ExitStatus.DRAIN_EXPIRED),
+        (END + 0.1, 0.0, 1000.0, None, ExitStatus.DRAIN_EXPIRED),
+        (1001.0, 0.0, 1000.0, None, ExitStatus.FAILED),
+        (1e9, 1e9, None, None, None),
+        (END + 0.1, END, None, 1000.0, None),
+        (END, END, 1020.0, 1000.0, None),
+        (END + 0.1, END, 1020.0, 1000.0, ExitStatus.DRAIN_EXPIRED),
+        (1e9, 0.0, None, 1000.0, ExitStatus.FAILED),
     ],
     ids=[
         "fine",
@@ -33,10 +37,16 @@ END = 1000.0 + BOUNDS.drain_timeout + DRAIN_GRACE
         "both: the drain's",
         "stalled in a drain",
         "for ever",
+        "a hook's drain expired: the process is not ended before the signal",
+        "a signal joins a hook's drain",
+        "and its deadline",
+        "stalled after a hook's drain",
     ],
 )
-def test_the_verdict(now: float, beat: float, requested_at: float | None, expected: ExitStatus | None) -> None:
-    assert verdict(now, beat, requested_at, BOUNDS) is expected
+def test_the_verdict(
+    now: float, beat: float, requested_at: float | None, drain_began: float | None, expected: ExitStatus | None
+) -> None:
+    assert verdict(now, beat, requested_at, drain_began, BOUNDS) is expected
 
 
 STALLED = """
@@ -46,7 +56,7 @@ class Stop:
     requested_at = {requested_at}
 def hang_in_the_loop():
     threading.Event().wait()
-Watchdog(lambda: {beat}, Stop(), Bounds(5.0, 10.0), lambda: 100.0).start()
+Watchdog(lambda: {beat}, lambda: None, Stop(), Bounds(5.0, 10.0), lambda: 100.0).start()
 hang_in_the_loop()
 """
 

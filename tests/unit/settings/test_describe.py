@@ -73,6 +73,8 @@ SECRETS = {
     "KAFKA__SSL_KEY_PEM": f"-----BEGIN {SECRET}",
     "KAFKA__SSL_KEY_PASSWORD": SECRET,
     "KAFKA__SSL_KEYSTORE_PASSWORD": SECRET,
+    "HTTP__TOKEN": f"{SECRET}-{SECRET}",
+    "APP__HEALTH_URL": f"http://me:{SECRET}@app/healthz?key={SECRET}",
 }
 
 
@@ -80,6 +82,7 @@ def test_no_secret_is_shown_in_the_effective_settings_nor_in_their_repr(tmp_path
     by_value, by_file = named(SECRETS), dict[str, str]()
     for name, text in by_value.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o600)
         by_file[f"{name}_FILE"] = str(tmp_path / name)
     plain = {name: text for name, text in ENVIRON.items() if name not in by_value}
     for environ in (by_value, by_file, {"SIDECAR_SECRETS_DIR": str(tmp_path)}):
@@ -101,7 +104,9 @@ def test_no_secret_is_shown_in_the_effective_settings_nor_in_their_repr(tmp_path
         {"WRITER__URL": f"http://me:{SECRET}@/"},
         {"WRITER__URL": f"http://me:{SECRET}@app/ x"},
         {"WRITER__TOKEN": SECRET},
-        {"HTTP__TOKEN": SECRET},
+        {"HTTP__TOKEN": f"{SECRET} {SECRET}"},
+        {"APP__HEALTH_URL": f"http://me:{SECRET}@[::1"},
+        {"APP__HEALTH_URL": f"http://me:{SECRET}@app:port/"},
         {"SASL_PASSWORD": SECRET},
         {"KAFKA__PLUGIN_LIBRARY_PATHS": SECRET},
     ],

@@ -46,6 +46,11 @@ def test_what_is_set_arrives_where_it_is_used() -> None:
             "FLUSH__MAX_INTERVAL": "1s",
             "RETRY__MAX_WAIT": "10s",
             "HTTP__LISTEN": "[::1]:0",
+            "HTTP__TOKEN": "correct-horse",
+            "APP__HEALTH_URL": "http+unix://%2Frun%2Fapp.sock/healthz",
+            "APP__HEALTHY_AFTER": "1",
+            "DRAIN_MARKER": "/var/run/kafka-sidecar/drain",
+            "GRACE_PERIOD": "1m",
             "LOG__LEVEL": "debug",
         }
     )
@@ -59,6 +64,10 @@ def test_what_is_set_arrives_where_it_is_used() -> None:
     assert (engine.flush.max_interval, engine.flush.timeout) == (1.0, 5.0)
     assert (engine.retry.max_wait, engine.on_poison) == (10.0, OnPoison.DROP)
     assert (settings.http.host, settings.http.port, settings.log.level) == ("::1", 0, "debug")
+    assert settings.http.token is not None
+    assert settings.http.token.get_secret_value() == "correct-horse"
+    assert (settings.app.health_interval, settings.app.health_timeout, settings.app.healthy_after) == (1.0, 1.0, 1)
+    assert (settings.drain_marker, settings.grace_period) == ("/var/run/kafka-sidecar/drain", 60.0)
 
 
 def test_a_writer_that_takes_one_flush_at_a_time_is_given_no_more() -> None:
@@ -99,6 +108,9 @@ def test_all_problems_are_told_in_one_go() -> None:
 
 NO_TOPIC = "SIDECAR_TOPICS: names no topic: write comma-separated names, or ^ and a pattern"
 NO_NAME = "is not a topic's name: letters, digits, dot, underscore and hyphen only; a pattern begins with ^"
+NO_TOKEN = "must have 8 characters or more, and no space or character outside ASCII: openssl rand -hex 16 makes one"  # noqa: S105
+NO_SCHEME = "it must begin with http://, https://, http+unix://"
+NO_HOST = "it names no host; write http://host:port/path, or http+unix://%2Frun%2Fapp.sock/path"
 LATER = "is not supported by this version: leave it out"
 NO_SETTING = "is no setting: see `kafka-sidecar config` and docs/SETTINGS.md"
 DURATION = "is not a duration: write a number and a unit, like 500ms, 30s, 5m or 1h"
@@ -143,6 +155,29 @@ COMMITS = "may not be set: the sidecar commits only what was delivered, by itsel
             {"HTTP__LISTEN": "9877"},
             ["SIDECAR_HTTP__LISTEN: '9877' is not an address: write host:port, like 0.0.0.0:9877 or [::]:9877"],
         ),
+        ({"HTTP__TOKEN": ""}, [f"SIDECAR_HTTP__TOKEN: {NO_TOKEN}"]),
+        ({"HTTP__TOKEN": "hunter2"}, [f"SIDECAR_HTTP__TOKEN: {NO_TOKEN}"]),
+        ({"HTTP__TOKEN": "two words and more"}, [f"SIDECAR_HTTP__TOKEN: {NO_TOKEN}"]),
+        (
+            {"DRAIN_MARKER": "drain"},
+            [
+                (
+                    "SIDECAR_DRAIN_MARKER: 'drain' is not the absolute path of a file: "
+                    "write it from the root, like /var/run/kafka-sidecar/drain"
+                )
+            ],
+        ),
+        ({"GRACE_PERIOD": "60"}, [f"SIDECAR_GRACE_PERIOD: '60' {DURATION}"]),
+        ({"APP__HEALTH_URL": "localhost:8080"}, [f"SIDECAR_APP__HEALTH_URL: {NO_SCHEME}"]),
+        ({"APP__HEALTH_URL": "http:///healthz"}, [f"SIDECAR_APP__HEALTH_URL: {NO_HOST}"]),
+        (
+            {"APP__HEALTH_URL": "http://[::1/healthz"},
+            ["SIDECAR_APP__HEALTH_URL: the brackets of its host are wrong; write http://[::1]:8080/healthz"],
+        ),
+        (
+            {"APP__HEALTH_URL": "http://a/", "APP__HEALTHY_AFTER": "0"},
+            ["SIDECAR_APP__HEALTHY_AFTER: must be greater than or equal to 1"],
+        ),
         # Names that are no settings.
         ({"FLUSH__MAX_BATCHS": "5"}, ["SIDECAR_FLUSH__MAX_BATCHS: is no setting; was SIDECAR_FLUSH__MAX_BATCH meant?"]),
         ({"Topics": "a"}, ["SIDECAR_Topics: is no setting; was SIDECAR_TOPICS meant?"]),
@@ -150,8 +185,6 @@ COMMITS = "may not be set: the sidecar commits only what was delivered, by itsel
         ({"KAFKA": "1"}, [f"SIDECAR_KAFKA: {NO_SETTING}"]),
         ({"TOPIC_POLICIES": "[]"}, [f"SIDECAR_TOPIC_POLICIES: {LATER}"]),
         ({"DEAD_LETTER__TOPIC": "dead"}, [f"SIDECAR_DEAD_LETTER__TOPIC: {LATER}"]),
-        ({"APP__HEALTH_URL": "http://a"}, [f"SIDECAR_APP__HEALTH_URL: {LATER}"]),
-        ({"HTTP__TOKEN": "t"}, [f"SIDECAR_HTTP__TOKEN: {LATER}"]),
         ({"RETRY__MAX_ATTEMPTS": "3"}, [f"SIDECAR_RETRY__MAX_ATTEMPTS: {LATER}"]),
         ({"BUFFER__PRIORITY": "1"}, [f"SIDECAR_BUFFER__PRIORITY: {LATER}"]),
         # The client's properties.
@@ -233,6 +266,15 @@ COMMITS = "may not be set: the sidecar commits only what was delivered, by itsel
             ["SIDECAR_WRITER__ROTATE_SIZE: 'big' is not a size: write a number and a unit, like 64MiB, 512KiB or 1GiB"],
         ),
         # Contradictions.
+        (
+            {"APP__HEALTH_INTERVAL": "2s"},
+            ["SIDECAR_APP__HEALTH_INTERVAL: does nothing without SIDECAR_APP__HEALTH_URL: set that, or leave this out"],
+        ),
+        ({"DRAIN_TIMEOUT": "5m"}, ["SIDECAR_DRAIN_TIMEOUT: 300s must be below SIDECAR_KAFKA__MAX_POLL_INTERVAL_MS (300000)"]),
+        (
+            {"KAFKA__MAX_POLL_INTERVAL_MS": "10000"},
+            ["SIDECAR_DRAIN_TIMEOUT: 25s must be below SIDECAR_KAFKA__MAX_POLL_INTERVAL_MS (10000)"],
+        ),
         (
             {"BUFFER__LOW_WATERMARK": "0.8"},
             ["SIDECAR_BUFFER__LOW_WATERMARK: 0.8 must be below SIDECAR_BUFFER__HIGH_WATERMARK (0.8)"],
@@ -344,3 +386,21 @@ def test_a_secrets_folder_that_is_none_is_told(place: str) -> None:
     assert complaints(LEAST | {"SIDECAR_SECRETS_DIR": place}) == [
         f"SIDECAR_SECRETS_DIR: '{shown}' is not the absolute path of a folder: mount it there, or leave it out"
     ]
+
+
+@pytest.mark.parametrize("by_folder", [False, True])
+def test_a_token_that_every_user_can_read_is_refused_with_the_file_and_the_mend(tmp_path: Path, *, by_folder: bool) -> None:
+    file = tmp_path / "SIDECAR_HTTP__TOKEN"
+    file.write_text("correct-horse\n", encoding="utf-8")
+    environ = LEAST | ({"SIDECAR_SECRETS_DIR": str(tmp_path)} if by_folder else {"SIDECAR_HTTP__TOKEN_FILE": str(file)})
+    file.chmod(0o644)
+    assert complaints(environ) == [
+        (
+            f"SIDECAR_HTTP__TOKEN: {file} can be read by every user: take that right away "
+            "(chmod o-r; for a volume of a Secret: defaultMode 0440 and the pod's fsGroup)"
+        )
+    ]
+    file.chmod(0o440)
+    token = load_settings(environ, lambda: CONTAINER).http.token
+    assert token is not None
+    assert token.get_secret_value() == "correct-horse"

@@ -1,0 +1,25 @@
+"""Why no records are taken of a partition: the closed list of reasons, and which of them come from outside of the engine."""
+
+from __future__ import annotations
+
+import enum
+
+
+class HoldReason(enum.Enum):
+    """Why no records are taken of a partition.
+
+    ``OPERATOR``, ``APP`` and ``QUIESCE`` are asked for and lifted by events, and hold every partition; the others follow from the engine's state.
+    """
+
+    BUFFER = "buffer"
+    ROOM = "room"
+    BREAKER = "breaker"
+    DRAIN = "drain"
+    STOPPED = "stopped"
+    QUIESCE = "quiesce"
+    OPERATOR = "operator"
+    APP = "app"
+
+
+ASKED = (HoldReason.QUIESCE, HoldReason.OPERATOR, HoldReason.APP)
+"""The reasons that are asked for, in the order in which they are told."""

@@ -1,0 +1,47 @@
+"""Who may have something done over HTTP: whoever knows the token, and the pod itself over loopback.
+
+The pages are open to read. An action needs the token of ``SIDECAR_HTTP__TOKEN``, as ``Authorization: Bearer ...`` or ``X-Sidecar-Token``, or a
+request that plainly comes from a program in the pod: from 127.0.0.1 or ::1, and neither sent on by a proxy nor sent by a browser. A mesh's proxy
+brings the requests of other hosts over loopback, and ``kubectl port-forward`` those of any page that is open in a browser.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from starlette.requests import Request
+
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+SENT_ON = ("forwarded", "via", "x-forwarded-for", "x-forwarded-proto", "x-envoy-external-address", "l5d-client-id")
+BY_A_BROWSER = ("origin", "sec-fetch-site")
+
+
+class Access:
+    """Knows the token, if there is one."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = None if token is None else token.encode()
+
+    def refusal(self, request: Request) -> str | None:
+        """Return why ``request`` may have nothing done, None where it may."""
+        if self._has_token(request) or _is_of_the_pod(request):
+            return None
+        if self._token is None:
+            return "this is for programs of the pod over loopback only; set SIDECAR_HTTP__TOKEN to allow it to others, with that token"
+        return "this needs the token of SIDECAR_HTTP__TOKEN, as Authorization: Bearer <token> or X-Sidecar-Token: <token>"
+
+    def _has_token(self, request: Request) -> bool:
+        if self._token is None:
+            return False
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        said = [request.headers.get("x-sidecar-token", ""), bearer.strip() if scheme.lower() == "bearer" else ""]
+        return any(hmac.compare_digest(text.encode(), self._token) for text in said)
+
+
+def _is_of_the_pod(request: Request) -> bool:
+    headers = request.headers
+    return (
+        request.client is not None
+        and request.client.host in LOOPBACK
+        and not any(name in headers for name in (*SENT_ON, *BY_A_BROWSER))
+    )
