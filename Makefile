@@ -8,8 +8,9 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-CODE := sidecar tests benchmarks helm/generate
+CODE := sidecar tests benchmarks examples helm/generate
 PY := .venv/bin/python
+VERSION = $(shell sed -nE 's/^version = "(.+)"/\1/p' pyproject.toml)
 # The first Python on this machine that is new enough; PYTHON=... overrides.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -41,7 +42,13 @@ demo: install ## see the sidecar at work, with nothing but this repository
 .PHONY: test
 test: install ## run every test, on a real Kafka (installs what is missing for that)
 	@$(PY) -m tests.parts
-	@$(PY) -m pytest -m 'unit or property or simulation or contract or integration or packaging'
+	@$(PY) -m pytest -m 'unit or property or simulation or contract or integration or packaging or dashboard'
+
+.PHONY: kubelet
+kubelet: install ## run the pod tests on a real kubelet, as root (the first time it is built: some minutes)
+	@$(PY) -m tests.parts
+	@$(PY) -m tests.parts.node.build
+	@$(PY) -m pytest -m kubelet
 
 .PHONY: unit
 unit: install ## run the unit tests: no Kafka, no network, within a minute
@@ -54,15 +61,29 @@ check: install ## lint, formatting, types, and which package may import which
 	@echo 'mypy';        $(PY) -m mypy $(CODE)
 	@echo 'imports';     $(PY) -m pytest --quiet tests/unit/test_imports.py
 
+.PHONY: image
+image: ## build the image kafka-sidecar:VERSION with the Docker engine of this machine (IMAGE_ARGS: more for docker build)
+	@docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) $(IMAGE_ARGS) --tag kafka-sidecar:$(VERSION) .
+
 .PHONY: bench
 bench: install ## measure against the bare client loop
 	@$(PY) -m benchmarks
 
+.PHONY: generate
+generate: install ## write what is made from the program: references, the charts' schemas, the dashboards
+	@$(PY) -m sidecar.settings.document > docs/SETTINGS.md
+	@$(PY) -m sidecar.observe.metric_defs > docs/METRICS.md
+	@for part in schema dashboards observability; do $(PY) -m helm.generate.$$part; done
+
+.PHONY: pictures
+pictures: install ## draw the dashboards into docs/images, after some minutes of play on a real Kafka and Prometheus
+	@$(PY) -m tests.dashboard.pictures
+
 .PHONY: lock
 lock: install ## choose new versions of all dependencies and lock them with their hashes
-	@for lock in 'run' 'dev --group dev'; do \
+	@for lock in 'run pyproject.toml' 'image --group pyproject.toml:image' 'dev pyproject.toml --group dev'; do \
 		set -- $$lock; echo "Locking requirements/$$1.txt"; \
-		.venv/bin/uv pip compile pyproject.toml "$${@:2}" --upgrade --universal --python-version 3.11 --generate-hashes \
+		.venv/bin/uv pip compile "$${@:2}" --upgrade --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --custom-compile-command 'make lock' --quiet --output-file "requirements/$$1.txt"; done
 
 .PHONY: clean

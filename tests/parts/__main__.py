@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.parts import browser, debian, helm, prometheus
-from tests.parts.kafka import Unavailable, jars
+from tests.parts import base_image, browser, debian, docker, helm, prometheus
+from tests.parts.docker import NoEngine
+from tests.parts.kafka import Unavailable, image, jars
 from tests.parts.kafka.contract import pinned_version
 
 FETCHED: Mapping[str, Callable[[], object]] = {
@@ -21,8 +22,9 @@ FETCHED: Mapping[str, Callable[[], object]] = {
 
 
 def main() -> None:
-    """Prepare Kafka's jars, with the Debian packages that they need, and everything else that is fetched."""
+    """Prepare Kafka's jars, with the Debian packages that they need, a Docker engine, and everything else that is fetched."""
     _kafka()
+    _docker()
     for name, fetch in FETCHED.items():
         _have(name, fetch)
 
@@ -30,7 +32,7 @@ def main() -> None:
 def _have(name: str, fetch: Callable[[], object]) -> None:
     try:
         fetch()
-    except Unavailable as unavailable:
+    except (Unavailable, NoEngine) as unavailable:
         print(f"{name}: {unavailable}")
     else:
         print(f"{name}: ready")
@@ -41,6 +43,17 @@ def _kafka() -> None:
     if missing and not debian.install(missing):
         return
     _have(f"Kafka {pinned_version()}", jars.fetch)
+
+
+def _docker() -> None:
+    """Have an engine, and what images are made of where they cannot be pulled; an engine that runs is left as it is."""
+    if running := docker.running_engine():
+        print(f"Docker: the engine at {running}")
+        return
+    missing = debian.missing_packages(docker.PACKAGES | base_image.PACKAGES | image.PACKAGES)
+    if missing and not debian.install(missing):
+        return
+    _have("Docker", base_image.make)
 
 
 if __name__ == "__main__":

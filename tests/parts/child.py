@@ -8,6 +8,35 @@ import subprocess
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
+
+
+class Program(Protocol):
+    """A program that a test runs: a process (:class:`Child`), or a container."""
+
+    @property
+    def log(self) -> Path:
+        """The file with what it has printed."""
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal; nothing happens when the program has ended."""
+
+    def wait(self, within: float) -> int:
+        """Return the exit status, or raise ``TimeoutError`` with the end of the log."""
+
+    def end(self, grace: float) -> int:
+        """Ask it to end, kill it after ``grace`` seconds (0: at once), and return the exit status."""
+
+    def tail(self, lines: int = 30) -> str:
+        """Return the last lines of the log."""
 
 
 class Child:

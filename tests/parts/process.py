@@ -1,4 +1,4 @@
-"""The sidecar as its users run it: a process of its own, told by the environment, asked over HTTP, ended by signals."""
+"""The sidecar as its users run it: a program of its own, told by the environment, asked over HTTP, ended by signals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, Self
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.parts.child import Child
+from tests.parts.child import Child, Program
 from tests.parts.waiting import free_port, wait_for
 
 ANSWER_WITHIN = 5.0
@@ -28,20 +28,12 @@ def caught_up(status: Any) -> bool:
     return status["why"]["verdict"] in ("ok", "idle") and status["lag"]["records"] == 0
 
 
-class SidecarProcess:
-    """``kafka-sidecar run`` with the settings ``env`` and a free admin port; a context manager that kills what still runs.
+class RunningSidecar:
+    """A sidecar that runs as ``child`` and answers on ``port``; a context manager that kills what still runs."""
 
-    Its log is ``sidecar-<port>.log`` in ``folder``, which is also its working directory.
-    """
-
-    def __init__(self, env: Mapping[str, str], folder: Path) -> None:
-        self.port = free_port()
-        self.child = Child(
-            [sys.executable, "-m", "sidecar", "run"],
-            env={"PATH": os.environ["PATH"], "SIDECAR_HTTP__LISTEN": f"127.0.0.1:{self.port}", **env},
-            folder=folder,
-            log=folder / f"sidecar-{self.port}.log",
-        )
+    def __init__(self, child: Program, port: int) -> None:
+        self.child = child
+        self.port = port
 
     def get(self, path: str) -> tuple[int, Any]:
         """Return the HTTP status and the body: decoded where it is JSON, else text. Raises ``OSError`` when nothing answers."""
@@ -129,3 +121,20 @@ class SidecarProcess:
             wait_for(look_if_it_runs, what, within)
         except TimeoutError as error:
             raise TimeoutError(f"{error}; the log of the sidecar ends:\n{self.child.tail()}") from None
+
+
+class SidecarProcess(RunningSidecar):
+    """``kafka-sidecar run`` with the settings ``env`` and a free admin port.
+
+    Its log is ``sidecar-<port>.log`` in ``folder``, which is also its working directory.
+    """
+
+    def __init__(self, env: Mapping[str, str], folder: Path) -> None:
+        port = free_port()
+        child = Child(
+            [sys.executable, "-m", "sidecar", "run"],
+            env={"PATH": os.environ["PATH"], "SIDECAR_HTTP__LISTEN": f"127.0.0.1:{port}", **env},
+            folder=folder,
+            log=folder / f"sidecar-{port}.log",
+        )
+        super().__init__(child, port)

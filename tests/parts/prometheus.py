@@ -115,6 +115,11 @@ class Prometheus:
         self._targets += targets
         self._tell_targets()
 
+    def forget(self, *ports: int) -> None:
+        """Scrape these no more."""
+        self._targets = [target for target in self._targets if target.port not in ports]
+        self._tell_targets()
+
     def query(self, expression: str, at: float | None = None) -> list[Series]:
         """Return the value of each series, now or ``at`` a Unix time; a number is one series without labels."""
         answer = self._ask("query", {"query": expression} | ({} if at is None else {"time": str(at)}))

@@ -15,7 +15,7 @@ from tests.parts.app import Application
 from tests.parts.behaviour import Behaviour, accept
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
-from tests.parts.process import SidecarProcess
+from tests.parts.process import RunningSidecar, SidecarProcess
 from tests.parts.topics import committed, create_topic, fresh_name, log_ends, produce_numbered
 from tests.parts.waiting import wait_for
 
@@ -45,8 +45,12 @@ class Scene:
 
     def sidecar(self, **more: str) -> SidecarProcess:
         """Start a sidecar of the group, with ``more`` settings of its own."""
+        return SidecarProcess(self.environ(**more), self._folder)
+
+    def environ(self, **more: str) -> dict[str, str]:
+        """Return the environment of a sidecar of the group, with ``more`` settings of its own."""
         settings = {"KAFKA__GROUP_ID": self.group, **self._settings, **more}
-        return SidecarProcess(sidecar_environ(self.kafka.bootstrap, self.topic, self.app.url, **settings), self._folder)
+        return sidecar_environ(self.kafka.bootstrap, self.topic, self.app.url, **settings)
 
     def wait_taken(self, count: int) -> None:
         """Return when the application has taken ``count`` different records."""
@@ -115,7 +119,7 @@ def has(**counts: int) -> Callable[[Any], bool]:
     return lambda status: all(status["books"][name] >= count for name, count in counts.items())
 
 
-def assert_ended(sidecar: SidecarProcess, status: int) -> None:
+def assert_ended(sidecar: RunningSidecar, status: int) -> None:
     """Assert that a sidecar ends with ``status`` and balanced books, nothing left in its hands."""
     assert sidecar.wait_exit(LONG) == status
     books = sidecar.events("sidecar.stopped")[-1]["books"]
@@ -124,7 +128,7 @@ def assert_ended(sidecar: SidecarProcess, status: int) -> None:
     assert books["polled"] == outcomes
 
 
-def drain(sidecar: SidecarProcess) -> None:
+def drain(sidecar: RunningSidecar) -> None:
     """Ask a sidecar to drain; it does, with status 0."""
     assert sidecar.metric("sidecar_unaccounted_records") == 0
     sidecar.sigterm()

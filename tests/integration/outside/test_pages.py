@@ -38,7 +38,9 @@ OF_THE_PROCESS: dict[str, list[dict[str, str]]] = {
     "sidecar_record_age_seconds_count": [{}],
     "sidecar_flush_batch_records_count": [{}],
     "sidecar_holds_total": [{}],
-    "sidecar_hold_seconds_total": [{"reason": reason} for reason in ("buffer", "room", "breaker", "drain", "stopped")],
+    "sidecar_hold_seconds_total": [
+        {"reason": reason} for reason in ("buffer", "room", "breaker", "drain", "stopped", "quiesce", "operator", "app")
+    ],
     "sidecar_drains_total": [{"result": "drained"}, {"result": "expired"}],
     "sidecar_kafka_trouble": [{}],
     "sidecar_drain_duration_seconds": [{}],

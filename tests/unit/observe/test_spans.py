@@ -1,19 +1,20 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sidecar.core.records import TopicPartition
 from sidecar.observe.spans import Spans, after
-from sidecar.runtime.report import Report
-from tests.unit.observe.reports import BOOKS, NOW, a_partition, a_report, a_snapshot
+from sidecar.runtime.report import DrainView, Report
+from tests.unit.observe.reports import NOW, a_partition, a_report, a_snapshot
 
 
-def at(second: float, *holds: tuple[str, ...], buffered: int = 0, draining: bool = False, given_back: int = 0) -> Report:
+def at(second: float, *holds: tuple[str, ...], drain: DrainView | None = None) -> Report:
     """Return a report so many seconds on, of partitions with these holds."""
     views = [a_partition(tp=TopicPartition("orders", n), holds=reasons) for n, reasons in enumerate(holds)]
-    released = {("orders", "revoked"): 4} | ({("orders", "shutdown"): given_back} if given_back else {})
-    engine = a_snapshot(*views, books=replace(BOOKS, buffered=buffered, released=released), draining=draining)
-    return a_report(engine, made_at=NOW + second)
+    return a_report(a_snapshot(*views), made_at=NOW + second, drain=drain)
+
+
+def a_drain(began: float, done: float | None = None, *, kind: str = "terminal", expired: bool = False) -> DrainView:
+    """Return a drain that began and was done at these seconds."""
+    return DrainView(kind, NOW + began, None if done is None else NOW + done, expired)
 
 
 def follow(*reports: Report) -> Spans:
@@ -45,27 +46,32 @@ def test_no_drain_before_the_first() -> None:
     assert (follow(at(0), at(1)).drains, follow(at(0)).drain_seconds) == ({"drained": 0, "expired": 0}, 0.0)
 
 
-def test_a_drain_is_timed_while_it_lasts_and_counted_once_when_all_is_flushed() -> None:
-    begun = at(0, buffered=9), at(1, buffered=9, draining=True), at(4, buffered=3, draining=True)
+def test_a_drain_is_timed_while_it_lasts_and_counted_once_when_it_is_done() -> None:
+    begun = at(0), at(1, drain=a_drain(1)), at(4, drain=a_drain(1))
     assert (follow(*begun).drain_seconds, follow(*begun).drains["drained"]) == (3.0, 0)
-    ended = *begun, at(5, draining=True), at(60, draining=True)
-    assert (follow(*ended).drain_seconds, follow(*ended).drains) == (4.0, {"drained": 1, "expired": 0})
+    ended = *begun, at(5, drain=a_drain(1, done=4.5)), at(60, drain=a_drain(1, done=4.5))
+    assert (follow(*ended).drain_seconds, follow(*ended).drains) == (3.5, {"drained": 1, "expired": 0})
 
 
-def test_a_drain_that_gives_records_back_has_expired() -> None:
-    spans = follow(at(0, buffered=9), at(1, buffered=9, draining=True), at(26, draining=True, given_back=9))
+def test_a_drain_that_ran_out_of_time_has_expired() -> None:
+    spans = follow(at(0), at(1, drain=a_drain(1)), at(26, drain=a_drain(1, done=26, expired=True)))
     assert (spans.drain_seconds, spans.drains) == (25.0, {"drained": 0, "expired": 1})
 
 
-def test_a_drain_with_nothing_to_do_is_drained_at_once() -> None:
-    assert follow(at(0), at(1, draining=True)).drains == {"drained": 1, "expired": 0}
+def test_a_drain_that_is_over_when_it_is_first_seen_counts_too() -> None:
+    assert follow(at(0), at(1, drain=a_drain(0.5, done=0.7))).drains == {"drained": 1, "expired": 0}
 
 
 def test_a_quiesce_is_a_drain_each_time_that_it_comes() -> None:
-    quiesced = at(1, ("quiesce",), buffered=5), at(2, ("quiesce",))
-    spans = follow(at(0), *quiesced, at(3), at(4, ("quiesce",), buffered=5), at(6, ("quiesce",)), at(7))
+    first, second = (a_drain(1, kind="quiesce"), a_drain(1, done=2, kind="quiesce")), a_drain(4, done=6, kind="quiesce")
+    spans = follow(at(0), at(1, drain=first[0]), at(2, drain=first[1]), at(3), at(6, drain=second), at(7))
     assert (spans.drains, spans.drain_seconds) == ({"drained": 2, "expired": 0}, 2.0)
 
 
 def test_a_quiesce_that_ends_before_all_is_flushed_has_expired() -> None:
-    assert follow(at(0), at(1, ("quiesce",), buffered=5), at(2, buffered=5)).drains == {"drained": 0, "expired": 1}
+    assert follow(at(0), at(1, drain=a_drain(1, kind="quiesce")), at(2)).drains == {"drained": 0, "expired": 1}
+
+
+def test_a_quiesce_that_becomes_a_drain_is_one_with_it() -> None:
+    spans = follow(at(0), at(1, drain=a_drain(1, kind="quiesce")), at(2, drain=a_drain(2)), at(5, drain=a_drain(2, done=5)))
+    assert (spans.drains, spans.drain_seconds) == ({"drained": 1, "expired": 0}, 3.0)

@@ -1,0 +1,31 @@
+"""What the dashboards have in common: what the reader can choose, and what is marked in every panel."""
+
+from __future__ import annotations
+
+from helm.generate.grafana import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW, Annotation, Variable
+from helm.generate.promql import added, grown, of_process, series
+from sidecar.observe import metric_defs as defs
+
+HERE = 'cluster=~"$cluster", namespace=~"$namespace"'
+STARTED = of_process("start_time_seconds")
+
+CLUSTER = Variable("cluster", "Cluster", f"label_values({defs.BUILD_INFO.name}, cluster)")
+NAMESPACE = Variable("namespace", "Namespace", f'label_values({defs.BUILD_INFO.name}{{cluster=~"$cluster"}}, namespace)')
+GROUP = Variable("group", "Consumer group", f"label_values({defs.CONFIG_INFO.name}{{{HERE}}}, group)", many=False)
+PODS = f'label_values({defs.CONFIG_INFO.name}{{{HERE}, group=~"$group"}}, pod)'
+TOPIC = Variable("topic", "Topic", f'label_values({defs.POLLED.name}{{{HERE}, pod=~"$pod"}}, topic)')
+
+REVOKED = 'kind=~"revoked|lost"'
+REBALANCED = added(grown(defs.REBALANCES, REVOKED, over="$__interval"), "pod")
+DRAINING = series(defs.STATE, 'state="draining"')
+
+ANNOTATIONS = (
+    Annotation("Rebalances", f"{REBALANCED} > 0", "rebalance: {{pod}}", PURPLE),
+    Annotation("Starts", f"changes({STARTED}[$__interval]) > 0", "restart: {{pod}}", BLUE),
+    Annotation("Drains", f"{DRAINING} == 1", "drain: {{pod}}", ORANGE),
+)
+
+BY_OUTCOME = {"delivered": GREEN, "partial": YELLOW, "retriable": ORANGE, "systemic": RED, "poison": PURPLE, "too_large": GREY}
+BY_DOING = {"working": BLUE, "polling": PURPLE, "waiting": GREY}
+BY_STATE = {"normal": GREEN, "elevated": YELLOW, "critical": ORANGE, "blocked": RED, "draining": GREY}
+BY_BREAKER = {"closed": GREEN, "half_open": YELLOW, "open": RED}

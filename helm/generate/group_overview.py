@@ -1,0 +1,394 @@
+"""The dashboard of a consumer group: is data late, why, and what was dropped. It reads from top to bottom."""
+
+from __future__ import annotations
+
+from helm.generate.dashboard_parts import (
+    ANNOTATIONS,
+    BY_DOING,
+    BY_OUTCOME,
+    CLUSTER,
+    GROUP,
+    NAMESPACE,
+    PODS,
+    STARTED,
+    TOPIC,
+)
+from helm.generate.grafana import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW, Dashboard, Panel, Query, Row, Variable, stat
+from helm.generate.promql import added, grown, largest, of_process, quantile, rate, series
+from sidecar.observe import metric_defs as defs
+
+UID = "kafka-sidecar-group"
+
+ON_TIME = 'le=~"60|60.0"'
+UNINTENDED, INTENDED = 'intent!="policy"', 'intent="policy"'
+CLOSED = 'state="closed"'
+CONTAINER = 'namespace=~"$namespace", pod=~"$pod", container="kafka-sidecar"'
+FAILED = 'outcome=~"retriable|systemic"'
+LAG_RECORDS = added(largest(series(defs.LAG_RECORDS), "topic", "partition", "pod"))
+SHRINKING = f"-{added(f'deriv({series(defs.LAG_RECORDS)}[$__rate_interval])')}"
+
+
+HOW_IT_IS = Row(
+    "How it is",
+    (
+        stat(
+            "Furthest behind",
+            "The age of the oldest record, of all partitions, that has no outcome yet. 0 when everything is delivered.",
+            Query(largest(series(defs.LAG_SECONDS)), "behind"),
+            "s",
+            steps=((60, YELLOW), (300, RED)),
+        ),
+        stat(
+            "Delivered on time",
+            "The share of the records delivered in this time range that were at most 60 s old then.",
+            Query(
+                f"{added(grown(defs.RECORD_AGE, ON_TIME, suffix='_bucket'))} / {added(grown(defs.RECORD_AGE, suffix='_count'))}",
+                "on time",
+            ),
+            "percentunit",
+            high=1,
+            decimals=2,
+        ),
+        stat(
+            "Not lost",
+            "The share of the records polled in this time range that was not dropped by overload or as poison. What a policy drops on purpose does"
+            " not count.",
+            Query(f"1 - {added(grown(defs.DROPPED, UNINTENDED))} / {added(grown(defs.POLLED))}", "kept"),
+            "percentunit",
+            high=1,
+            decimals=2,
+        ),
+        stat(
+            "Members",
+            "Sidecars of the group that answer Prometheus. Compare it with the replicas that you want.",
+            Query(f"count({series(defs.BUILD_INFO)})", "members"),
+            "none",
+        ),
+        stat(
+            "Settings",
+            "How many members have each hash of the settings, which another version changes, too. More than one for longer than a rollout: drift.",
+            Query(f"count by (hash) ({series(defs.CONFIG_INFO)})", "{{hash}}"),
+            "none",
+            shows_names=True,
+        ),
+        stat(
+            "Out of the books",
+            "Records that the books have lost sight of. Anything but 0 is a defect of the sidecar: please report it.",
+            Query(largest(f"abs({series(defs.UNACCOUNTED)})"), "records"),
+            "none",
+            steps=((1, RED),),
+        ),
+    ),
+)
+
+LATE = Row(
+    "Is data late?",
+    (
+        Panel(
+            "Seconds behind",
+            "The age of each topic's oldest record without an outcome. A line that rises by a second a second stands still.",
+            (Query(largest(series(defs.LAG_SECONDS), "topic"), "{{topic}}"),),
+            "s",
+            steps=((300, RED),),
+        ),
+        Panel(
+            "Records behind",
+            "Records in Kafka and here without an outcome. Many seconds and few records is a partition that stands still; many of both, a backlog.",
+            (Query(added(largest(series(defs.LAG_RECORDS), "topic", "partition", "pod"), "topic"), "{{topic}}"),),
+            "short",
+        ),
+        Panel(
+            "Time to catch up",
+            "Records behind, divided by how fast they become fewer. No line: they do not become fewer, or there are none.",
+            (Query(f"{LAG_RECORDS} / ({SHRINKING} > 0)", "at this pace"),),
+            "s",
+        ),
+        Panel(
+            "Why: verdicts",
+            "How many partitions have each verdict. docs/STATUS.md says of each what to do; /status of the pod has the sentence with its numbers.",
+            (Query(added(series(defs.VERDICT), "verdict"), "{{verdict}}"),),
+            "none",
+            width=12,
+            stacked="yes",
+            colours={
+                "ok": GREEN,
+                "idle": GREY,
+                "catching_up": BLUE,
+                "downstream_slow": YELLOW,
+                "under_provisioned": YELLOW,
+                "rate_limited": YELLOW,
+                "rebalancing": PURPLE,
+                "held_by_operator": PURPLE,
+                "broker_stall": ORANGE,
+                "downstream_down": RED,
+                "poison_head": RED,
+                "stuck": RED,
+            },
+        ),
+        Panel(
+            "Partitions furthest behind",
+            "The ten partitions whose oldest record is oldest. Ask the pod: kafka-sidecar status.",
+            (
+                Query(
+                    f"sort_desc(topk(10, {largest(series(defs.LAG_SECONDS), 'topic', 'partition', 'pod')}))",
+                    "{{topic}}[{{partition}}]",
+                ),
+            ),
+            "s",
+            kind="table",
+            width=12,
+            columns={"topic": "Topic", "partition": "Partition", "pod": "Pod", "Value": "Behind"},
+        ),
+    ),
+)
+
+FLOW = Row(
+    "How does it flow?",
+    (
+        Panel(
+            "Records in and out",
+            "Records polled and what came of them, a second. Polled above delivered fills the buffer.",
+            (
+                Query(added(rate(defs.POLLED)), "polled"),
+                Query(added(rate(defs.DELIVERED)), "delivered"),
+                Query(added(rate(defs.DROPPED)), "dropped"),
+                Query(added(rate(defs.DEAD_LETTERED)), "dead letters"),
+            ),
+            "rowsps",
+            colours={"polled": BLUE, "delivered": GREEN, "dropped": RED, "dead letters": PURPLE},
+        ),
+        Panel(
+            "Flushes by outcome",
+            "Calls of the application, a second. retriable and systemic are tried again; poison is isolated.",
+            (Query(added(rate(defs.FLUSH_DURATION, suffix="_count"), "outcome"), "{{outcome}}"),),
+            "reqps",
+            stacked="yes",
+            colours=BY_OUTCOME,
+        ),
+        Panel(
+            "Failing flushes",
+            "The share of the application's answers that was: not now.",
+            (
+                Query(
+                    f"{added(rate(defs.FLUSH_DURATION, FAILED, suffix='_count'))} / {added(rate(defs.FLUSH_DURATION, suffix='_count'))}",
+                    "failing",
+                ),
+            ),
+            "percentunit",
+            high=1,
+            colours={"failing": RED},
+        ),
+        Panel(
+            "Flush duration",
+            "How long a call of the application takes.",
+            tuple(Query(quantile(share, defs.FLUSH_DURATION), f"p{share * 100:.0f}") for share in (0.5, 0.95, 0.99)),
+            "s",
+        ),
+        Panel(
+            "Age at delivery",
+            "How old records are when the application takes them: what users feel. The line is what counts as late.",
+            tuple(Query(quantile(share, defs.RECORD_AGE), f"p{share * 100:.0f}") for share in (0.5, 0.95, 0.99)),
+            "s",
+            steps=((60, RED),),
+        ),
+        Panel(
+            "Batch size",
+            "Records in a flush.",
+            tuple(Query(quantile(share, defs.FLUSH_BATCH), f"p{share * 100:.0f}") for share in (0.5, 0.95)),
+            "short",
+        ),
+    ),
+)
+
+LOST = Row(
+    "What was dropped?",
+    (
+        Panel(
+            "Dropped, unintended",
+            "Records a second that were dropped because the application is too slow (drop_oldest, drop_newest, max_block) or refuses them"
+            " (poison). The log lines records.dropped have topic, partition and offsets.",
+            (Query(added(rate(defs.DROPPED, UNINTENDED), "topic", "reason"), "{{topic}}: {{reason}}"),),
+            "rowsps",
+            stacked="yes",
+        ),
+        Panel(
+            "Dropped on purpose",
+            "Records a second that a policy does not want: sampled away, or too old (expired).",
+            (Query(added(rate(defs.DROPPED, INTENDED), "topic", "reason"), "{{topic}}: {{reason}}"),),
+            "rowsps",
+            stacked="yes",
+        ),
+        Panel(
+            "Dead letters",
+            "Records a second that went to the dead-letter topic.",
+            (Query(added(rate(defs.DEAD_LETTERED), "topic"), "{{topic}}"),),
+            "rowsps",
+            stacked="yes",
+        ),
+        Panel(
+            "Given back",
+            "Records a second that were polled and given back uncommitted: the next owner of their partition polls them again. Nothing is lost.",
+            (Query(added(rate(defs.RELEASED), "reason"), "{{reason}}"),),
+            "rowsps",
+            stacked="yes",
+            width=12,
+        ),
+        Panel(
+            "Missed or unreadable",
+            "Offsets that Kafka deleted before they were polled, and records whose headers could not be decoded, a second.",
+            (
+                Query(added(rate(defs.MISSED_OFFSETS), "topic"), "{{topic}}: missed offsets"),
+                Query(added(rate(defs.UNREADABLE_HEADERS), "topic"), "{{topic}}: unreadable headers"),
+            ),
+            "rowsps",
+            width=12,
+        ),
+    ),
+)
+
+LIMITS = Row(
+    "What is at its limit?",
+    (
+        Panel(
+            "Where the loop's time goes",
+            "Shares of the time of the threads that own the Kafka clients. Mostly waiting: there is little to do, or the application is slow; mostly"
+            " polling: Kafka is slow; mostly working: the sidecar is at its limit.",
+            (Query(added(rate(defs.LOOP_SECONDS), "doing"), "{{doing}}"),),
+            "s",
+            stacked="share",
+            colours=BY_DOING,
+        ),
+        Panel(
+            "Buffer",
+            "How full the fullest of the two limits is, by pod. block holds partitions from the high watermark on; the other strategies drop at 100 %.",
+            (Query(largest(series(defs.UTILIZATION), "pod"), "{{pod}}"),),
+            "percentunit",
+            high=1,
+        ),
+        Panel(
+            "Partitions held",
+            "How many partitions are held, by reason: no records are taken of them.",
+            (Query(added(rate(defs.HOLD_SECONDS), "reason"), "{{reason}}"),),
+            "none",
+            stacked="yes",
+        ),
+        Panel(
+            "Bytes fetched again",
+            "What the Kafka clients fetched and threw away again, by a pause or a seek. Much of it: the buffer is too small for the fetches.",
+            (Query(added(rate(defs.REFETCHED)), "fetched again"),),
+            "Bps",
+        ),
+        Panel(
+            "Memory",
+            "What each process uses, as a share of the one memory number that its limits follow from.",
+            (
+                Query(
+                    f"{largest(of_process('resident_memory_bytes'), 'pod')} / {largest(series(defs.MEMORY_LIMIT), 'pod')}",
+                    "{{pod}}",
+                ),
+            ),
+            "percentunit",
+        ),
+        Panel(
+            "Processor",
+            "Cores that each sidecar uses. A throttled one misses heartbeats: compare with its limit.",
+            (Query(largest(f"rate({of_process('cpu_seconds_total')}[$__rate_interval])", "pod"), "{{pod}}"),),
+            "short",
+        ),
+    ),
+)
+
+GROUP_LIFE = Row(
+    "The group",
+    (
+        Panel(
+            "Rebalances",
+            "Changes of the assignment in each interval, by kind. lost: a member was thrown out of the group.",
+            (Query(added(grown(defs.REBALANCES, over="$__rate_interval"), "kind"), "{{kind}}"),),
+            "none",
+            colours={"assigned": BLUE, "revoked": ORANGE, "lost": RED},
+        ),
+        Panel(
+            "Assigned partitions",
+            "Partitions of each member: they should be alike.",
+            (Query(largest(series(defs.ASSIGNED), "pod"), "{{pod}}"),),
+            "none",
+            stacked="yes",
+        ),
+        Panel(
+            "Commits",
+            "Commits of offsets a second, by result. Failures without successes mean that a restart repeats much.",
+            (Query(added(rate(defs.COMMITS), "result"), "{{result}}"),),
+            "ops",
+            colours={"ok": GREEN, "failed": RED},
+        ),
+        Panel(
+            "Restarts",
+            "Starts of a sidecar in each interval.",
+            (Query(added(f"changes({STARTED}[$__rate_interval])", "pod"), "{{pod}}"),),
+            "none",
+        ),
+        Panel(
+            "Drains",
+            "Drains that ended in each interval, by result, and how long the one under way takes. expired: records were given back.",
+            (
+                Query(added(grown(defs.DRAINS, over="$__rate_interval"), "result"), "{{result}}"),
+                Query(largest(series(defs.DRAIN_SECONDS)), "seconds of the last"),
+            ),
+            "short",
+            colours={"drained": GREEN, "expired": RED},
+        ),
+        Panel(
+            "Trouble with Kafka, or with the application",
+            "Members that have trouble with Kafka, and members whose circuit breaker is not closed: the application cannot be reached.",
+            (
+                Query(added(series(defs.KAFKA_TROUBLE)), "Kafka"),
+                Query(f"sum(1 - {series(defs.BREAKER, CLOSED)})", "application"),
+            ),
+            "none",
+            colours={"Kafka": ORANGE, "application": RED},
+        ),
+    ),
+)
+
+OUTSIDE = Row(
+    "Seen from outside (where there is an exporter)",
+    (
+        Panel(
+            "Committed lag",
+            "What kafka_exporter says of the group. It goes on when no sidecar is there to tell, and counts what is delivered but not committed.",
+            (Query('sum by (topic) (kafka_consumergroup_lag{consumergroup=~"$group", topic=~"$topic"})', "{{topic}}"),),
+            "short",
+            width=12,
+        ),
+        Panel(
+            "Throttled processor time",
+            "The share of scheduling periods in which the sidecar's container was throttled (cAdvisor).",
+            (
+                Query(
+                    "sum by (pod) (rate(container_cpu_cfs_throttled_periods_total{%s}[$__rate_interval]))"  # noqa: UP031 -- braces
+                    " / sum by (pod) (rate(container_cpu_cfs_periods_total{%s}[$__rate_interval]))" % (CONTAINER, CONTAINER),
+                    "{{pod}}",
+                ),
+            ),
+            "percentunit",
+            width=12,
+        ),
+    ),
+    collapsed=True,
+)
+
+FROM_OUTSIDE = frozenset(
+    {"kafka_consumergroup_lag", "container_cpu_cfs_throttled_periods_total", "container_cpu_cfs_periods_total"}
+)
+"""Metrics that others serve, where they are installed."""
+
+DASHBOARD = Dashboard(
+    UID,
+    "kafka-sidecar: consumer group",
+    "Is data late, why, and what was dropped: all sidecars of one consumer group.",
+    (CLUSTER, NAMESPACE, GROUP, Variable("pod", "Pod", PODS, every=None), TOPIC),
+    ANNOTATIONS,
+    (HOW_IT_IS, LATE, FLOW, LOST, LIMITS, GROUP_LIFE, OUTSIDE),
+    links=(("One pod", "/d/kafka-sidecar-pod"),),
+)

@@ -1,0 +1,122 @@
+"""A play of some minutes (or, for a test, half of one) in which everything happens that the dashboards show.
+
+Two sidecars of one group with the strategy ``drop_oldest`` and a small buffer, an application between them, and a steady producer:
+
+===== ==========================================================================================================
+act   what happens
+===== ==========================================================================================================
+1, 2  all is well
+3     a spike, while the application has become slow: the buffer overflows, and records are dropped
+4, 5  it catches up
+6     the application is down: the breaker opens, partitions are held, lag grows
+7, 8  it is back, and catches up
+9     the second pod is replaced: it drains, and the group rebalances twice
+10    all is well again
+===== ==========================================================================================================
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.dashboard.steady import Steady
+from tests.parts.app import Application
+from tests.parts.behaviour import slow
+from tests.parts.environ import sidecar_environ
+from tests.parts.kafka import RealKafka
+from tests.parts.process import SidecarProcess
+from tests.parts.prometheus import Prometheus, Target
+from tests.parts.topics import create_topic
+
+NAMESPACE = "payments"
+USUAL, SPIKE = 150.0, 2500.0
+"""Records a second and topic."""
+
+SETTINGS: Mapping[str, str] = {
+    "BUFFER__STRATEGY": "drop_oldest",
+    "BUFFER__MAX_MESSAGES": "2000",
+    "FLUSH__MAX_BATCH": "200",
+    "FLUSH__MAX_IN_FLIGHT": "4",
+    "KAFKA__SESSION_TIMEOUT_MS": "6000",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What is there when the play is over: the Prometheus that watched it, from when to when (Unix time), and who played.
+
+    ``pod`` was there all the time, and ``page`` is what it served in the end.
+    """
+
+    prometheus: Prometheus
+    begin: float
+    end: float
+    group: str
+    pod: str
+    page: str
+
+
+@contextmanager
+def play(kafka: RealKafka, folder: Path, act: float, topics: Mapping[str, int], group: str) -> Iterator[Played]:
+    """Play all ten acts, ``act`` seconds each."""
+    for topic, partitions in topics.items():
+        create_topic(kafka.bootstrap, topic, partitions)
+    with ExitStack() as stage:
+        app = stage.enter_context(Application(slow(0.01)))
+        prometheus = stage.enter_context(Prometheus(folder / "prometheus"))
+        environ = sidecar_environ(kafka.bootstrap, ",".join(topics), app.url, KAFKA__GROUP_ID=group, **SETTINGS)
+        cast = _Cast(stage, prometheus, environ, folder)
+        first = cast.enter("billing-1")
+        first.wait_ready()
+        second = cast.enter("billing-2")
+        second.wait_ready()
+        steady = stage.enter_context(Steady(kafka.bootstrap, topics, USUAL))
+        begin = time.time()
+        _acts(app, steady, cast, second, act)
+        yield Played(prometheus, begin, time.time(), group, "billing-1", first.get("/metrics")[1])
+
+
+class _Cast:
+    """The sidecars, each watched under the name of its pod."""
+
+    def __init__(self, stage: ExitStack, prometheus: Prometheus, environ: Mapping[str, str], folder: Path) -> None:
+        self._stage = stage
+        self._prometheus = prometheus
+        self._environ = environ
+        self._folder = folder
+
+    def enter(self, pod: str) -> SidecarProcess:
+        sidecar = self._stage.enter_context(SidecarProcess(self._environ, self._folder))
+        labels = {"namespace": NAMESPACE, "pod": pod, "container": "kafka-sidecar"}
+        self._prometheus.scrape(Target(sidecar.port, labels))
+        return sidecar
+
+    def leave(self, sidecar: SidecarProcess) -> None:
+        sidecar.sigterm()
+        sidecar.wait_exit()
+        self._prometheus.forget(sidecar.port)
+
+
+def _acts(app: Application, steady: Steady, cast: _Cast, second: SidecarProcess, act: float) -> None:
+    _for(2 * act)
+    steady.rate, app.behave = SPIKE, slow(0.25)
+    _for(act)
+    steady.rate, app.behave = USUAL, slow(0.01)
+    _for(2 * act)
+    app.go_down()
+    _for(act)
+    app.come_back()
+    _for(2 * act)
+    cast.leave(second)
+    cast.enter("billing-3").wait_ready()
+    _for(2 * act)
+
+
+def _for(seconds: float) -> None:
+    """Let an act last: what is watched here is time itself."""
+    threading.Event().wait(seconds)
