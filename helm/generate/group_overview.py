@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from helm.generate.dashboard_parts import (
     ANNOTATIONS,
     BY_DOING,
@@ -24,6 +26,7 @@ UNINTENDED, INTENDED = 'intent!="policy"', 'intent="policy"'
 CLOSED = 'state="closed"'
 CONTAINER = 'namespace=~"$namespace", pod=~"$pod", container="kafka-sidecar"'
 FAILED = 'outcome=~"retriable|systemic"'
+VERSIONS = Query(f"count by (version) ({series(defs.BUILD_INFO)})", "version {{version}}")
 LAG_RECORDS = added(largest(series(defs.LAG_RECORDS), "topic", "partition", "pod"))
 SHRINKING = f"-{added(f'deriv({series(defs.LAG_RECORDS)}[$__rate_interval])')}"
 
@@ -64,12 +67,15 @@ HOW_IT_IS = Row(
             Query(f"count({series(defs.BUILD_INFO)})", "members"),
             "none",
         ),
-        stat(
-            "Settings",
-            "How many members have each hash of the settings, which another version changes, too. More than one for longer than a rollout: drift.",
-            Query(f"count by (hash) ({series(defs.CONFIG_INFO)})", "{{hash}}"),
-            "none",
-            shows_names=True,
+        replace(
+            stat(
+                "Versions and settings",
+                "How many members run each version, and how many have each hash of the settings. Two of either for longer than a rollout: drift.",
+                VERSIONS,
+                "none",
+                shows_names=True,
+            ),
+            queries=(VERSIONS, Query(f"count by (hash) ({series(defs.CONFIG_INFO)})", "settings {{hash}}")),
         ),
         stat(
             "Out of the books",
