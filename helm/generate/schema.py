@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from helm.generate import alert_schema, settings_schema
-from helm.generate.values_schema import OPEN, Schema, root
+from helm.generate.values_schema import OPEN, TEXTS, Schema, root
 
 CHARTS = Path(__file__).parents[1]
 
@@ -23,7 +23,7 @@ RESOURCES: Schema = {
 }
 PROBE: Schema = {"type": "object", "additionalProperties": {"type": "integer"}}
 NAME: Schema = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"}
-SECONDS: Schema = {"type": "integer", "minimum": 0}
+AT_LEAST_0: Schema = {"type": "integer", "minimum": 0}
 
 LIBRARY: Mapping[str, Schema] = {
     "shape": {"enum": ["native", "classic", "inverted", "standalone"]},
@@ -34,7 +34,7 @@ LIBRARY: Mapping[str, Schema] = {
     "settings": settings_schema.settings_schema(),
     "secrets": settings_schema.secrets_schema(),
     "terminationGracePeriodSeconds": {"type": "integer", "minimum": 1},
-    "app.stopSeconds": SECONDS,
+    "app.stopSeconds": AT_LEAST_0,
     "hooks.own": {"enum": ["auto", "exec", "http", "none"]},
     "hooks.app": {"enum": ["none", "sleep", "drain"]},
     "hooks.sleepSeconds": {"type": "integer", "minimum": 1},
@@ -52,7 +52,34 @@ LIBRARY: Mapping[str, Schema] = {
 }
 """What the defaults of kafka-sidecar-lib do not tell."""
 
-APPLICATION: Mapping[str, Schema] = {"kafkaSidecar": OPEN}  # the library's own schema is applied to it
+APPLICATION: Mapping[str, Schema] = {
+    "kafkaSidecar": OPEN,  # the library's own schema is applied to it
+    "commonLabels": TEXTS,
+    "commonAnnotations": TEXTS,
+    "podMonitor.labels": TEXTS,
+    "podMonitor.matchLabels": TEXTS,
+    "podMonitor.relabelings": OBJECTS,
+    "podMonitor.metricRelabelings": OBJECTS,
+    "keda.target.kind": {"enum": ["Deployment", "StatefulSet"]},
+    "keda.minReplicaCount": AT_LEAST_0,
+    "keda.maxReplicaCount": AT_LEAST_0,
+    "keda.lagSeconds.threshold": {"type": "number", "exclusiveMinimum": 0},
+    "keda.lagRecords.topics": {"type": "array", "items": {"type": "string", "minLength": 1}},
+    "keda.behavior": OPEN,
+    "networkPolicy.ingressFrom": OBJECTS,
+    "networkPolicy.egress": OBJECTS,
+    "pdb.minAvailable": {"type": ["integer", "string", "null"]},
+    "pdb.maxUnavailable": {"type": ["integer", "string", "null"]},
+    "standalone.replicas": AT_LEAST_0,
+    "standalone.strategy": OPEN,
+    "standalone.podLabels": TEXTS,
+    "standalone.podAnnotations": TEXTS,
+    "standalone.podSecurityContext": OPEN,
+    "standalone.imagePullSecrets": OBJECTS,
+    "standalone.nodeSelector": TEXTS,
+    "standalone.tolerations": OBJECTS,
+    "standalone.topologySpreadConstraints": OBJECTS,
+}
 """What the defaults of kafka-sidecar do not tell."""
 
 

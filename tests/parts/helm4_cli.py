@@ -63,7 +63,6 @@ def _version(_options: argparse.Namespace) -> int:
 def _template(options: argparse.Namespace) -> int:
     values = _values(options)
     with helm.Chart.load(options.chart) as chart:
-        chart.validate_schema(values)
         rendered = chart.render(values, name=options.name, namespace=options.namespace)
     for path, text in sorted(rendered.items()):
         wanted = not options.show_only or any(path.endswith(f"/{name}") for name in options.show_only)
