@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.parts import debian, helm, prometheus
+from tests.parts import browser, debian, helm, prometheus
 from tests.parts.kafka import Unavailable, jars
 from tests.parts.kafka.contract import pinned_version
 
@@ -15,6 +15,7 @@ FETCHED: Mapping[str, Callable[[], object]] = {
     f"Helm {helm.HELM_3.version}": helm.fetch_helm3,
     f"Helm 4, by {helm.HELM_4.name} {helm.HELM_4.version}": helm.fetch_helm4,
     "Prometheus": prometheus.fetch_prometheus,
+    "Chromium, and axe-core": browser.fetch_browser,
 }
 """What is fetched into ``.cache``: each tells what it does when it takes time, and raises :class:`Unavailable` when it cannot."""
 
