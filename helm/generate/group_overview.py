@@ -105,8 +105,8 @@ LATE = Row(
         ),
         Panel(
             "Time to catch up",
-            "Records behind, divided by how fast they become fewer. No line: they do not become fewer, or there are none.",
-            (Query(f"{LAG_RECORDS} / ({SHRINKING} > 0)", "at this pace"),),
+            "Records behind, divided by how fast they become fewer. No line: they do not become fewer, or the group is less than a second behind.",
+            (Query(f"{LAG_RECORDS} / ({SHRINKING} > 0) and {largest(series(defs.LAG_SECONDS))} > 1", "at this pace"),),
             "s",
         ),
         Panel(
@@ -329,10 +329,10 @@ GROUP_LIFE = Row(
             colours={"ok": GREEN, "failed": RED},
         ),
         Panel(
-            "Restarts",
-            "Starts of a sidecar in each interval.",
-            (Query(added(f"changes({STARTED}[$__rate_interval])", "pod"), "{{pod}}"),),
-            "none",
+            "Up for",
+            "How long each sidecar has run. A line that falls to 0 is a restart, one that begins there a new pod.",
+            (Query(f"time() - {largest(STARTED, 'pod')}", "{{pod}}"),),
+            "s",
         ),
         Panel(
             "Drains",

@@ -24,7 +24,7 @@ def answers(panel: Panel) -> Sequence[Named]:
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=[dashboard.uid for dashboard in DASHBOARDS])
 def test_a_picture_is_well_formed_and_has_every_panel_that_is_not_collapsed(dashboard: Dashboard) -> None:
-    root = ET.fromstring(picture(dashboard, answers, SPAN, "a test"))  # noqa: S314 -- our own markup
+    root = ET.fromstring(picture(dashboard, answers, SPAN, ["a test"]))  # noqa: S314 -- our own markup
     texts = {element.text for element in root.iter() if element.tag.endswith("}text")}
     for row in dashboard.rows:
         for panel in row.panels:
@@ -33,7 +33,7 @@ def test_a_picture_is_well_formed_and_has_every_panel_that_is_not_collapsed(dash
 
 
 def test_no_data_is_said() -> None:
-    assert picture(DASHBOARDS[0], lambda _panel: [], SPAN, "a test").count("no data") > 20
+    assert picture(DASHBOARDS[0], lambda _panel: [], SPAN, ["a test"]).count("no data") > 20
 
 
 def test_a_legend_is_made_of_labels() -> None:
@@ -59,6 +59,15 @@ def test_numbers_are_shown_with_their_unit(value: float, unit: str, text: str) -
     assert shown(value, unit, None) == text
 
 
-@pytest.mark.parametrize(("high", "marks"), [(1, [0, 0.25, 0.5, 0.75, 1]), (100, [0, 25, 50, 75, 100]), (7, [0, 2, 4, 6, 8])])
-def test_an_axis_has_round_marks_that_reach_the_highest_value(high: float, marks: list[float]) -> None:
-    assert ticks(0, high) == pytest.approx(marks)
+@pytest.mark.parametrize(
+    ("high", "unit", "marks"),
+    [
+        (1, "none", [0, 0.25, 0.5, 0.75, 1]),
+        (100, "none", [0, 25, 50, 75, 100]),
+        (7, "s", [0, 2, 4, 6, 8]),
+        (230, "s", [0, 60, 120, 180, 240]),
+        (2.0**20 * 7, "bytes", [0, 2.0**21, 2.0**22, 3 * 2.0**21, 2.0**23]),
+    ],
+)
+def test_an_axis_has_round_marks_that_reach_the_highest_value(high: float, unit: str, marks: list[float]) -> None:
+    assert ticks(0, high, unit) == pytest.approx(marks)
