@@ -33,7 +33,7 @@ USUAL = 100.0
 
 SHORT_WINDOWS: Mapping[str, object] = {
     "appUnavailable.for": "2s",
-    "appUnavailable.window": "10s",
+    "appUnavailable.window": "5s",
     "partitionBehind.warning": {"severity": "warning", "for": "1s", "seconds": 8},
     "partitionStuck.for": "1s",
     "partitionStuck.window": "20s",
