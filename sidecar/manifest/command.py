@@ -60,6 +60,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sleep", type=int, default=5, metavar="S", help="seconds of --app-hook=sleep (default: %(default)s)")
     parser.add_argument("--cpu", default="100m", help="the request (default: %(default)s)")
     parser.add_argument("--memory", default="256Mi", help="request and limit (default: %(default)s)")
+    parser.add_argument(
+        "--fs-group",
+        type=int,
+        metavar="GID",
+        help="the pod's group, so that the files of Secrets need not be readable by all (standalone: 65532)",
+    )
 
 
 def manifest(options: argparse.Namespace, environ: Mapping[str, str]) -> str:
@@ -78,6 +84,7 @@ def manifest(options: argparse.Namespace, environ: Mapping[str, str]) -> str:
         sleep=options.sleep,
         cpu=options.cpu,
         memory=options.memory,
+        fs_group=options.fs_group,
     )
     check(wish)
     return HEADS[wish.shape] + dump(deployment(wish) if wish.shape == "standalone" else patch(wish))

@@ -20,6 +20,8 @@ MARGIN = 10
 MAX_POLL_INTERVAL_MS = 300_000
 """The client's own default."""
 
+TOKEN = "SIDECAR_HTTP__TOKEN"  # noqa: S105 -- the name of the setting
+
 REQUIRED = ("SIDECAR_KAFKA__BOOTSTRAP_SERVERS", "SIDECAR_KAFKA__GROUP_ID", "SIDECAR_TOPICS", "SIDECAR_WRITER__URL")
 
 _LOOPBACK = re.compile(r"(127\.|localhost:|\[::1\]:)")
@@ -51,12 +53,18 @@ def _secrets(wish: Wish) -> Iterator[Problem]:
         elif name not in known() and not name.startswith(("SIDECAR_KAFKA__", "SIDECAR_WRITER__")):
             yield Problem("--secret", f"{name} is no setting: see docs/SETTINGS.md")
     for name, text in wish.settings.items():
-        if _is_secret(name, text):
+        if _is_secret(name, text) or (name == TOKEN and not wish.asks_over_http):
             yield Problem(name, f"is a secret: keep it in a Secret, and name that by --secret {name}=SECRET/KEY")
+
+    if TOKEN in wish.secrets and wish.group is None:
+        yield Problem(
+            "--fs-group",
+            f"is required for a file of {TOKEN}, which the sidecar refuses when all can read it: the pod's own group, or 65532",
+        )
 
 
 def _is_secret(name: str, text: str) -> bool:
-    """Whether a manifest must not show this. The admin token is one only where no hook needs it (:func:`_hooks`)."""
+    """Whether a manifest must not show this. The admin token it must, where a hook needs it."""
     if name.startswith("SIDECAR_KAFKA__"):
         prop = kafka_properties.property_of(name.removeprefix("SIDECAR_KAFKA__"))
         return kafka_properties.is_secret(prop) and not prop.endswith(".location")

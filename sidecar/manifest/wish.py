@@ -13,6 +13,9 @@ Shape = Literal["native", "classic", "inverted", "standalone"]
 OwnHook = Literal["auto", "exec", "http", "none"]
 AppHook = Literal["none", "sleep", "drain"]
 
+USER = 65532
+"""The user of the image, and its group."""
+
 STATE = "/run/kafka-sidecar"
 """The one folder that the container can write to."""
 
@@ -49,6 +52,7 @@ class Wish:
     sleep: int = 5
     cpu: str = "100m"
     memory: str = "256Mi"
+    fs_group: int | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -86,6 +90,16 @@ class Wish:
         if self.own_hook != "auto":
             return self.own_hook
         return "exec" if self.shape == "native" else "none"
+
+    @property
+    def asks_over_http(self) -> bool:
+        """Whether a hook is a request, which needs the token."""
+        return self.app_hook == "drain" or self.hook == "http"
+
+    @property
+    def group(self) -> int | None:
+        """The pod's group, to which the files of Secrets belong; without one they belong to root."""
+        return USER if self.fs_group is None and self.shape == "standalone" else self.fs_group
 
     @property
     def token(self) -> str:
