@@ -5,7 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 
 from sidecar.manifest.container import Object, container, drain_request
-from sidecar.manifest.wish import SecretKey, Wish
+from sidecar.manifest.options import SecretKey
+from sidecar.manifest.wish import Wish
 
 READABLE = 0o444
 """Without an fsGroup the files belong to root, and only the sidecar's own container has them."""

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from sidecar.manifest.options import AppHook, OwnHook, SecretKey, Shape
 from sidecar.settings.units import address, duration
-
-Shape = Literal["native", "classic", "inverted", "standalone"]
-OwnHook = Literal["auto", "exec", "http", "none"]
-AppHook = Literal["none", "sleep", "drain"]
 
 USER = 65532
 """The user of the image, and its group."""
@@ -23,13 +20,6 @@ SECRETS = "/run/secrets/kafka-sidecar"
 """Where the keys of Secrets are files, named like their settings."""
 
 _WANTS_PATH = re.compile(r"_(LOCATION|KEYTAB)$")
-
-
-class SecretKey(NamedTuple):
-    """A key of a Secret of Kubernetes."""
-
-    secret: str
-    key: str
 
 
 @dataclass(frozen=True, slots=True)

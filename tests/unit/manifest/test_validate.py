@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from sidecar.core.errors import ConfigurationError
+from sidecar.manifest.options import SecretKey
 from sidecar.manifest.validate import check
-from sidecar.manifest.wish import SecretKey, Wish
+from sidecar.manifest.wish import Wish
 
 SETTINGS = {
     "SIDECAR_TOPICS": "orders",
