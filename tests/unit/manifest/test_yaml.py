@@ -7,7 +7,7 @@ import yaml
 
 from sidecar.manifest.yaml import dump
 
-TEXTS = ["", "a", "yes", "No", "null", "~", "1", "1e3", "0x1f", "12:30:45", "a: b", "a #b", "- a", "*a", "&a", "!a", "'a'", 'a"b', "a\nb", " a ", "ä", "@a", "%", "{a}", "256Mi"]  # fmt: skip
+TEXTS = ["", "a", "yes", "No", "null", "~", "1", "1e3", "0x1f", "12:30:45", "a: b", "a #b", "- a", "*a", "&a", "!a", "'a'", 'a"b', "a\nb", "a\n  b: c\nd #", " a\nb", "a\nb\n", "a\n\nb", "a\tb\nc", " a ", "ä", "@a", "%", "{a}", "256Mi"]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", TEXTS)
