@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 import sys
 import time
 from contextlib import ExitStack
@@ -16,12 +17,15 @@ import structlog
 from sidecar.core.engine import Engine
 from sidecar.core.errors import ConfigurationError
 from sidecar.http.actions import Actions
+from sidecar.http.live import Live
 from sidecar.http.pages import Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
 from sidecar.kafka.build import Tell, Wanted, build_consumer, build_log_offsets
 from sidecar.kafka.consumer import KafkaFenced
 from sidecar.observe.kafka_log import KafkaLog
+from sidecar.observe.last_events import LastEvents
+from sidecar.observe.live import About, frame, hello
 from sidecar.observe.log_actions import Log
 from sidecar.observe.metrics import Identity, make_registry
 from sidecar.observe.metrics import Sources as MetricSources
@@ -84,6 +88,7 @@ class App:
 
     def __init__(self, settings: Settings, stop: StopRequest, log: Log) -> None:
         """Build all parts; nothing is started. Raises ConfigurationError when the settings cannot work."""
+        log = self._events = LastEvents(log, time.time)
         properties = consumer_config(settings)
         kind = writer_kind(settings)
         outcomes: SimpleQueue[Outcome] = SimpleQueue()
@@ -115,6 +120,7 @@ class App:
         self._app_health = _app_health(settings, outcomes)
         orders = Orders(outcomes.put, self._mark)
         actions = Actions(orders.give, lambda: self._watch.report, settings.drain_timeout, _token(settings))
+        self._live = self._make_live(settings, kind.name, config.high_watermark, config.low_watermark)
         self._server = AdminServer(admin_pages(self._sources(settings), actions), settings.http.host, settings.http.port)
         self._grace_problem = _grace_problem(settings)
 
@@ -139,6 +145,7 @@ class App:
             running.callback(self._log_ends.stop)
             running.callback(self._watchdog.cancel)
             running.callback(self._pulse.stop)
+            running.callback(self._live.close)
             outcome = self._run_loop()
         self._log.info("sidecar.stopped", status=int(outcome), reason=outcome.name.lower(), books=self._books())
         return outcome
@@ -179,6 +186,20 @@ class App:
             structlog.get_logger("sidecar").exception("sidecar.failed")
             return ExitStatus.FAILED
 
+    def _scene(self, report: Report) -> Scene:
+        return Scene(report, self._log_ends.latest, time.monotonic(), self._pulse.trend)
+
+    def _make_live(self, settings: Settings, writer: str, high: float, low: float) -> Live:
+        about = About(VERSION, socket.gethostname(), settings.kafka.group_id, settings.topics, writer, low, high)
+
+        def now() -> dict[str, object]:
+            report = self._watch.report
+            if report is None:
+                return {"phase": "starting"}
+            return frame(self._scene(report), self._events.latest, int(time.time() * 1000))
+
+        return Live(lambda: hello(about, self._pulse.points), now)
+
     def _sources(self, settings: Settings) -> Sources:
         def log_ends() -> LogEnds:
             return self._log_ends.latest
@@ -186,18 +207,16 @@ class App:
         def trend() -> Trend:
             return self._pulse.trend
 
-        def scene(report: Report) -> Scene:
-            return Scene(report, log_ends(), time.monotonic(), trend())
-
         return Sources(
             report=lambda: self._watch.report,
-            status=lambda report: status(scene(report), int(time.time() * 1000)),
+            status=lambda report: status(self._scene(report), int(time.time() * 1000)),
             registry=make_registry(
                 MetricSources(lambda: self._watch.report, log_ends, trend, lambda: self._watch.spans),
                 Identity(VERSION, settings.kafka.group_id, fingerprint(settings)),
                 drain_timeout=settings.drain_timeout,
                 per_partition=settings.metrics.per_partition,
             ),
+            live=self._live,
             readiness=Readiness(settings.readiness),
             heartbeat_limit=HEARTBEAT_LIMIT,
         )

@@ -15,8 +15,8 @@ GROUP = Variable("group", "Consumer group", f"label_values({defs.CONFIG_INFO.nam
 PODS = f'label_values({defs.CONFIG_INFO.name}{{{HERE}, group=~"$group"}}, pod)'
 TOPIC = Variable("topic", "Topic", f'label_values({defs.POLLED.name}{{{HERE}, pod=~"$pod"}}, topic)')
 
-REVOKED = 'kind=~"revoked|lost"'
-REBALANCED = added(grown(defs.REBALANCES, REVOKED, over="$__interval"), "pod")
+
+REBALANCED = added(grown(defs.REBALANCES, over="$__interval"), "pod")
 DRAINING = series(defs.STATE, 'state="draining"')
 
 ANNOTATIONS = (

@@ -290,7 +290,14 @@ def _overrides(panel: Panel) -> Iterator[Json]:
 def _organize(columns: Mapping[str, str]) -> Json:
     """Name a table's columns, in this order, and hide the others."""
     order = {name: index for index, name in enumerate(columns)}
-    return {"id": "organize", "options": {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": dict(columns)}}
+    return {
+        "id": "organize",
+        "options": {
+            "excludeByName": {name: True for name in ("Time", "Value") if name not in columns},
+            "indexByName": order,
+            "renameByName": dict(columns),
+        },
+    }
 
 
 _REDUCE: Json = {"calcs": ["lastNotNull"], "fields": "", "values": False}

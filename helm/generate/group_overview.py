@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from helm.generate.dashboard_parts import (
     ANNOTATIONS,
     BY_DOING,
@@ -24,6 +26,7 @@ UNINTENDED, INTENDED = 'intent!="policy"', 'intent="policy"'
 CLOSED = 'state="closed"'
 CONTAINER = 'namespace=~"$namespace", pod=~"$pod", container="kafka-sidecar"'
 FAILED = 'outcome=~"retriable|systemic"'
+VERSIONS = Query(f"count by (version) ({series(defs.BUILD_INFO)})", "version {{version}}")
 LAG_RECORDS = added(largest(series(defs.LAG_RECORDS), "topic", "partition", "pod"))
 SHRINKING = f"-{added(f'deriv({series(defs.LAG_RECORDS)}[$__rate_interval])')}"
 
@@ -64,12 +67,15 @@ HOW_IT_IS = Row(
             Query(f"count({series(defs.BUILD_INFO)})", "members"),
             "none",
         ),
-        stat(
-            "Settings",
-            "How many members have each hash of the settings, which another version changes, too. More than one for longer than a rollout: drift.",
-            Query(f"count by (hash) ({series(defs.CONFIG_INFO)})", "{{hash}}"),
-            "none",
-            shows_names=True,
+        replace(
+            stat(
+                "Versions and settings",
+                "How many members run each version, and how many have each hash of the settings. Two of either for longer than a rollout: drift.",
+                VERSIONS,
+                "none",
+                shows_names=True,
+            ),
+            queries=(VERSIONS, Query(f"count by (hash) ({series(defs.CONFIG_INFO)})", "settings {{hash}}")),
         ),
         stat(
             "Out of the books",
@@ -99,8 +105,8 @@ LATE = Row(
         ),
         Panel(
             "Time to catch up",
-            "Records behind, divided by how fast they become fewer. No line: they do not become fewer, or there are none.",
-            (Query(f"{LAG_RECORDS} / ({SHRINKING} > 0)", "at this pace"),),
+            "Records behind, divided by how fast they become fewer. No line: they do not become fewer, or the group is less than a second behind.",
+            (Query(f"{LAG_RECORDS} / ({SHRINKING} > 0) and {largest(series(defs.LAG_SECONDS))} > 1", "at this pace"),),
             "s",
         ),
         Panel(
@@ -323,10 +329,10 @@ GROUP_LIFE = Row(
             colours={"ok": GREEN, "failed": RED},
         ),
         Panel(
-            "Restarts",
-            "Starts of a sidecar in each interval.",
-            (Query(added(f"changes({STARTED}[$__rate_interval])", "pod"), "{{pod}}"),),
-            "none",
+            "Up for",
+            "How long each sidecar has run. A line that falls to 0 is a restart, one that begins there a new pod.",
+            (Query(f"time() - {largest(STARTED, 'pod')}", "{{pod}}"),),
+            "s",
         ),
         Panel(
             "Drains",

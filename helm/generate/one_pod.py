@@ -88,7 +88,7 @@ PARTITIONS = Row(
             "none",
             kind="table",
             width=6,
-            columns={"topic": "Topic", "partition": "Partition", "verdict": "Verdict", "Value": "Partitions"},
+            columns={"topic": "Topic", "partition": "Partition", "verdict": "Verdict"},
         ),
     ),
 )

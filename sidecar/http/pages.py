@@ -9,12 +9,15 @@ from dataclasses import dataclass
 import msgspec
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from sidecar.http import assets
 from sidecar.http.actions import Actions, action_routes
 from sidecar.http.exposition import Exposition
+from sidecar.http.live import Live
 from sidecar.http.probes import Answer, Readiness, liveness, readiness, startup
 from sidecar.runtime.report import Report
 
@@ -32,23 +35,25 @@ class Sources:
     """Where the pages get what they show; everything is called from the server's thread.
 
     ``report`` returns the latest report (None: there is none yet), ``status`` makes the status document of one, ``registry`` has
-    the metrics. ``heartbeat_limit`` is in seconds: the liveness probe fails when the report is older.
+    the metrics, ``live`` the stream of the page at ``/``. ``heartbeat_limit`` is in seconds: the liveness probe fails when the report is older.
     ``clock`` is the monotonic clock of ``Report.made_at``.
     """
 
     report: Callable[[], Report | None]
     status: Callable[[Report], dict[str, object]]
     registry: CollectorRegistry
+    live: Live
     readiness: Readiness
     heartbeat_limit: float
     clock: Callable[[], float] = time.monotonic
 
 
 def admin_pages(sources: Sources, actions: Actions) -> Starlette:
-    """Return the application that serves every page of :data:`PAGES`, ``/`` with links to them, and the actions."""
+    """Return the application that serves every page of :data:`PAGES`, the live page at ``/`` with its files and its stream, and the actions."""
     pages = _Pages(sources)
     endpoints = {
         "/": pages.index,
+        "/assets/{name}": pages.asset,
         "/startupz": pages.startupz,
         "/livez": pages.livez,
         "/readyz": pages.readyz,
@@ -56,7 +61,7 @@ def admin_pages(sources: Sources, actions: Actions) -> Starlette:
         "/status": pages.status,
     }
     routes = [Route(path, _endpoint(page)) for path, page in endpoints.items()]
-    routes += action_routes(actions)
+    routes += [Route("/events", sources.live, methods=["GET"]), *action_routes(actions)]
     return Starlette(routes=routes, exception_handlers={404: _not_found})
 
 
@@ -65,11 +70,17 @@ class _Pages:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._assets = assets.load()
         self._exposition = Exposition(sources.registry, sources.report, sources.clock)
 
     def index(self, _request: Request) -> Response:
-        items = "".join(f'<li><a href="{path}">{path}</a> {text}</li>' for path, text in PAGES.items())
-        return HTMLResponse(f"<!doctype html><title>kafka-sidecar</title><h1>kafka-sidecar</h1><ul>{items}</ul>")
+        return self._assets[assets.INDEX]
+
+    def asset(self, request: Request) -> Response:
+        found = self._assets.get(request.path_params["name"])
+        if found is None:
+            raise HTTPException(404)
+        return found
 
     def startupz(self, _request: Request) -> Response:
         return _probe(startup(self._sources.report()))

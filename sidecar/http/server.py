@@ -1,5 +1,8 @@
 """The admin server's thread: an ASGI application on uvicorn, beside a main thread that has other work.
 
+A client that takes nothing of what it is sent for so many seconds is cut off by the kernel, with whatever was meant for it; a
+sleeping laptop holds nothing here.
+
 uvicorn installs its signal handlers on the main thread only, so here it installs none. The thread is a daemon: it never keeps the process alive.
 """
 
@@ -14,6 +17,8 @@ from starlette.types import ASGIApp
 
 from sidecar.core.errors import ConfigurationError
 
+STALLED_AFTER = 10.0
+
 GRACE = 1
 """Seconds that requests under way may take at the stop."""
 
@@ -21,15 +26,16 @@ GRACE = 1
 class AdminServer:
     """Serves ``app`` on ``host``:``port`` (0: any free port) between :meth:`start` and :meth:`stop`; a context manager."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, stalled_after: float = STALLED_AFTER) -> None:
         self.port = port
+        self._stalled_after = stalled_after
         self._host = host
         self._server = uvicorn.Server(_config(app))
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Bind and begin to serve; afterwards :attr:`port` is the bound one. Raises ConfigurationError when it cannot be bound."""
-        listener = _bind(self._host, self.port)
+        listener = _bind(self._host, self.port, self._stalled_after)
         self.port = listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, args=(listener,), name="admin-http", daemon=True)
         self._thread.start()
@@ -68,10 +74,13 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     )
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int, stalled_after: float) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         msg = f"SIDECAR_HTTP__LISTEN: cannot listen on {host}:{port} ({error}); choose a free port of this machine, or 0 for any"
         raise ConfigurationError(msg) from error
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux has it; accepted connections inherit it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stalled_after * 1000))
+    return listener

@@ -19,6 +19,7 @@ Timestamps are whatever the producer set: one in the future counts as now, a neg
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sidecar.core.snapshot import PartitionView
@@ -42,6 +43,13 @@ def lag_of(view: PartitionView, log_end: int | None, wall_ms: int) -> Lag:
     if records is None or view.last_wall_ms is None:
         return Lag(records, None)
     return Lag(records, age_seconds(view.last_wall_ms, wall_ms))
+
+
+def total_lag(lags: Iterable[Lag]) -> Lag:
+    """Return the sum of the records and the largest of the seconds, of those that are known."""
+    known = list(lags)
+    records = [lag.records for lag in known if lag.records is not None]
+    return Lag(sum(records) if records else None, max((lag.seconds for lag in known if lag.seconds is not None), default=None))
 
 
 def age_seconds(timestamp_ms: int, wall_ms: int) -> float | None:

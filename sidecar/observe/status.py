@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from sidecar.core.breaker import BreakerState
 from sidecar.core.snapshot import BooksView, PartitionView, Snapshot
-from sidecar.observe.lag import Lag, lag_of
+from sidecar.observe.lag import Lag, lag_of, total_lag
 from sidecar.observe.verdicts import Scene, Why, end_of, explain, explain_process
 from sidecar.runtime.report import LogEnds, Report
 
@@ -55,10 +55,9 @@ def _why(why: Why) -> dict[str, object]:
 
 
 def _total_lag(lags: Iterable[Lag]) -> dict[str, object]:
-    """Sum the records, take the largest age; null where no partition knows."""
-    records = [lag.records for lag in lags if lag.records is not None]
-    seconds = [lag.seconds for lag in lags if lag.seconds is not None]
-    return {"records": sum(records) if records else None, "seconds": _rounded(max(seconds, default=None))}
+    """Show the lag of all partitions together; null where no partition knows."""
+    total = total_lag(lags)
+    return {"records": total.records, "seconds": _rounded(total.seconds)}
 
 
 def books_of(books: BooksView) -> dict[str, object]:

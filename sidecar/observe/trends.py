@@ -27,7 +27,8 @@ class Rates:
     """What happened between two reports, ``seconds`` apart (0: there is one report only, and nothing is known).
 
     Records a second: ``arriving`` in Kafka (log ends, of all partitions where they are known), ``polled``, ``delivered``, ``dropped`` by reason.
-    ``flush_seconds`` and ``flush_records`` are the means of the flushes that the downstream took. ``loop`` has the share of each doing.
+    ``flush_seconds`` and ``flush_records`` are the means of the flushes that the downstream took, ``flush_p50`` and ``flush_p99`` quantiles
+    of their seconds (between the bounds of a bucket: read them as about). ``loop`` has the share of each doing.
     """
 
     seconds: float
@@ -38,6 +39,8 @@ class Rates:
     flushes: float | None = None
     flush_seconds: float | None = None
     flush_records: float | None = None
+    flush_p50: float | None = None
+    flush_p99: float | None = None
     rebalances: int = 0
     loop: Mapping[str, float] = field(default_factory=dict)
 
@@ -180,6 +183,8 @@ def _rates(old: _Frame, new: _Frame) -> Rates:
         flushes=flushes / seconds,
         flush_seconds=flushing / flushes if flushes else None,
         flush_records=flushed / flushes if flushes else None,
+        flush_p50=_quantile(0.5, before.flushes, after.flushes),
+        flush_p99=_quantile(0.99, before.flushes, after.flushes),
         rebalances=sum(after.rebalances.values()) - sum(before.rebalances.values()),
         loop={name: spent / seconds for name, spent in doing.items()},
     )
@@ -196,6 +201,21 @@ def _taken(before: FlushCounts, after: FlushCounts) -> tuple[int, float, float]:
     every = after.batch_buckets[-1][1] - before.batch_buckets[-1][1]
     mean = (after.batch_sum - before.batch_sum) / every if every else 0.0
     return count, seconds, mean * count
+
+
+def _quantile(share: float, before: FlushCounts, after: FlushCounts) -> float | None:
+    """Return the seconds within which ``share`` of the flushes in between were taken; None when there were none.
+
+    Linear within a bucket, as Prometheus does it; in the last one, which has no upper bound, its lower one.
+    """
+    rows = [(before.duration_buckets[name], after.duration_buckets[name]) for name in TAKEN]
+    counts = [(bound, sum(new[at][1] - old[at][1] for old, new in rows)) for at, (bound, _) in enumerate(rows[0][1])]
+    wanted, low, below = share * counts[-1][1], 0.0, 0
+    for bound, count in counts:
+        if count >= wanted and count > below:
+            return low if bound == float("inf") else low + (bound - low) * (wanted - below) / (count - below)
+        low, below = bound, count
+    return None
 
 
 def _by_reason(report: Report) -> Counter[str]:

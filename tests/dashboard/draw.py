@@ -17,8 +17,8 @@ from tests.parts.prometheus import Series
 
 Point = tuple[float, float]
 
-WIDTH, LINE, GAP, MARGIN = 1440.0, 34.0, 8.0, 12.0
-"""Of the picture, of a line of Grafana's grid, between panels, around."""
+WIDTH, HEAD, LINE, GAP, MARGIN = 1440.0, 76.0, 34.0, 8.0, 12.0
+"""Of the picture, above the first row, of a line of Grafana's grid, between panels, around."""
 
 BACK, CARD, EDGE, GRID, INK, FAINT = "#111217", "#181b1f", "#2c3235", "#2c3235", "#d8d9da", "#9fa7b3"
 NAMED = {"green": "#73bf69", "yellow": "#fade2a", "orange": "#ff9830", "red": "#f2495c", "blue": "#5794f2", "purple": "#b877d9"}
@@ -49,7 +49,7 @@ class Span(NamedTuple):
     end: float
 
 
-def picture(dashboard: Dashboard, answers: Callable[[Panel], Sequence[Named]], span: Span, subtitle: str) -> str:
+def picture(dashboard: Dashboard, answers: Callable[[Panel], Sequence[Named]], span: Span, subtitle: Sequence[str]) -> str:
     """Return the whole dashboard; panels without an answer are left out, with their row."""
     column = (WIDTH - 2 * MARGIN) / COLUMNS
     panels = {panel.title: panel for panel in dashboard.panels}
@@ -58,12 +58,13 @@ def picture(dashboard: Dashboard, answers: Callable[[Panel], Sequence[Named]], s
         if placed.get("collapsed"):
             continue
         at = placed["gridPos"]
-        top = 64 + at["y"] * LINE
+        top = HEAD + at["y"] * LINE
         box = Box(MARGIN + at["x"] * column, top, at["w"] * column - GAP, at["h"] * LINE - GAP)
         bottom = max(bottom, top + at["h"] * LINE)
         inner = _heading(placed["title"]) if placed["type"] == "row" else _panel(panels[placed["title"]], answers, box, span)
         parts.append(f'<g transform="translate({box.x:.1f},{box.y:.1f})">{inner}</g>')
-    head = _text(MARGIN, 32, dashboard.title, 22, INK, weight=600) + _text(MARGIN, 52, subtitle, 13, FAINT)
+    head = _text(MARGIN, 30, dashboard.title, 22, INK, weight=600)
+    head += "".join(_text(MARGIN, 50 + 17 * line, text, 13, FAINT) for line, text in enumerate(subtitle))
     size = f'viewBox="0 0 {WIDTH:.0f} {bottom + MARGIN:.0f}" width="{WIDTH:.0f}" height="{bottom + MARGIN:.0f}"'
     style = 'font-family="Inter, Helvetica, Arial, sans-serif"'
     back = f'<rect width="100%" height="100%" fill="{BACK}"/>'
@@ -93,7 +94,7 @@ def _stat(panel: Panel, found: Sequence[Named], box: Box, _span: Span) -> str:
         x = box.w * (index + 0.5) / min(len(found), 3)
         parts.append(_text(x, box.h * 0.62, shown(value, panel.unit, panel.decimals), 30, colour, anchor="middle", weight=600))
         if panel.shows_names:
-            parts.append(_text(x, box.h * 0.82, series.name, 12, FAINT, anchor="middle"))
+            parts.append(_text(x, box.h * 0.82, series.name, 12 if len(found) == 1 else 9, FAINT, anchor="middle"))
     return "".join(parts)
 
 
@@ -114,12 +115,13 @@ def _table(panel: Panel, found: Sequence[Named], box: Box, _span: Span) -> str:
 
 def _lines(panel: Panel, found: Sequence[Named], box: Box, span: Span) -> str:
     legend, lines = _legend(panel, found, box)
-    area = Box(52, 34, box.w - 66, box.h - 60 - 17 * lines)
+    area = Box(56, 34, box.w - 70, box.h - 76 - 17 * lines)
     layers = _layers(panel, found)
     low = 0.0 if panel.low is None else panel.low
     highest = max((top for layer in layers for _, top, _ in layer), default=0.0)
-    marks = ticks(low, max(highest, low + 1e-9) if panel.high is None or panel.stacked == "share" else panel.high)
     share = panel.stacked == "share"
+    unit = "percentunit" if share else panel.unit
+    marks = ticks(low, panel.high if panel.high is not None else highest if highest > low else low + 1, unit)
 
     def x(time: float) -> float:
         return area.x + area.w * (time - span.begin) / (span.end - span.begin)
@@ -127,9 +129,8 @@ def _lines(panel: Panel, found: Sequence[Named], box: Box, span: Span) -> str:
     def y(value: float) -> float:
         return area.y + area.h * (1 - (value - marks[0]) / (marks[-1] - marks[0]))
 
-    unit = "percentunit" if share else panel.unit
     parts = [_grid_line(area, y(mark), shown(mark, unit, None)) for mark in marks]
-    parts += [_text(x(time), box.h - 24 - 17 * lines, clock(time), 11, FAINT, anchor="middle") for time in _times(span)]
+    parts += [_text(x(time), area.y + area.h + 16, clock(time), 11, FAINT, anchor="middle") for time in _times(span)]
     for index, layer in reversed(list(enumerate(layers))):
         parts.append(_layer(layer, _colour_of(panel, found[index].name, index), x, y, filled=panel.stacked != "no"))
     for bound, colour in panel.steps:
@@ -193,7 +194,7 @@ def _legend(panel: Panel, found: Sequence[Named], box: Box) -> tuple[str, int]:
     placed: list[tuple[float, int, int]] = []
     left, line = 12.0, 0
     for index, series in enumerate(found):
-        wide = 26 + 6.4 * len(series.name)
+        wide = 34 + 7.2 * len(series.name)
         if left + wide > box.w and left > 12.0:
             left, line = 12.0, line + 1
         if line < 3:

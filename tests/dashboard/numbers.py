@@ -24,8 +24,14 @@ def shown(value: float, unit: str, decimals: int | None) -> str:
     return _scaled(value, _THOUSANDS, " ") + _SUFFIX.get(unit, "")
 
 
-def ticks(low: float, high: float) -> list[float]:
-    """Return round numbers, three to six of them, that reach from ``low`` to ``high`` at least."""
+def ticks(low: float, high: float, unit: str) -> list[float]:
+    """Return round numbers of a multiple of ``unit``, three to six of them, that reach from ``low`` to ``high`` at least."""
+    sizes = {"s": _SECONDS[:3], "bytes": _BYTES, "Bps": _BYTES}.get(unit, ())
+    scale = next((size for size, _ in sizes if high >= 2 * size), 1.0)
+    return [mark * scale for mark in _round_marks(low / scale, high / scale)]
+
+
+def _round_marks(low: float, high: float) -> list[float]:
     rough = max(high - low, 1e-9) / 4
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)

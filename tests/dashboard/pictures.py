@@ -19,8 +19,8 @@ ACT = 18.0
 STEP, INTERVAL = 1.0, "8s"
 
 SUBTITLE = (
-    "Three minutes of a test: a spike at a slow application (records are dropped, as the strategy says), an outage of the application"
-    " (the breaker opens), and the replacement of a pod. Drawn from the answers of a real Prometheus to the dashboard's own queries."
+    "A test of three minutes: a spike while the application is slow (drop_oldest drops), an outage (the breaker opens), another pod.",
+    "Drawn from the answers of a real Prometheus, which scraped real sidecars each second, to this dashboard's own queries.",
 )
 
 

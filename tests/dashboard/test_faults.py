@@ -6,6 +6,7 @@ its alert must come within :data:`WITHIN` while no other alert of that group is 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pytest
 from tests.dashboard.steady import Steady
 from tests.packaging.alert_rules import Alert, render_rules
 from tests.parts.app import Application
-from tests.parts.behaviour import Behaviour, Reply, Request, accept, failing, slow
+from tests.parts.behaviour import Behaviour, Reply, Request, accept, failing, held_until, slow
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
 from tests.parts.process import SidecarProcess
@@ -33,7 +34,7 @@ USUAL = 100.0
 
 SHORT_WINDOWS: Mapping[str, object] = {
     "appUnavailable.for": "2s",
-    "appUnavailable.window": "10s",
+    "appUnavailable.window": "5s",
     "partitionBehind.warning": {"severity": "warning", "for": "1s", "seconds": 8},
     "partitionStuck.for": "1s",
     "partitionStuck.window": "20s",
@@ -151,6 +152,26 @@ def test_a_poison_record_that_is_dropped(kafka: RealKafka, prometheus: Prometheu
     with scene(kafka, prometheus, tmp_path, "poison-drop", ON_POISON="drop") as it:
         it.app.behave = refusing_one_from_now_on()
         it.assert_only(("UnintentionalDrops", "warning"))
+
+
+def test_an_overload_that_the_strategy_sheds(kafka: RealKafka, prometheus: Prometheus, tmp_path: Path) -> None:
+    settings = {"BUFFER__STRATEGY": "drop_oldest", "BUFFER__MAX_MESSAGES": "500", "FLUSH__MAX_BATCH": "50"}
+    with scene(kafka, prometheus, tmp_path, "overload", **settings) as it:
+        it.app.behave = slow(0.3)
+        it.steady.rate = 10 * USUAL
+        it.assert_only(("UnintentionalDrops", "warning"), ("LossBudgetBurn", "critical"))  # it is much
+
+
+def test_a_drain_that_runs_out_of_time(kafka: RealKafka, prometheus: Prometheus, tmp_path: Path) -> None:
+    gate = threading.Event()
+    with scene(kafka, prometheus, tmp_path, "drain-late", DRAIN_TIMEOUT="2s") as it:
+        it.app.behave = held_until(gate)
+        it.sidecar.wait_status(lambda status: status["books"]["in_flight"] > 0, "the application hangs")
+        try:
+            it.sidecar.post("/drain?terminal")  # as its own preStop hook does: it stays until SIGTERM
+            it.assert_only(("DrainTimedOut", "warning"))
+        finally:
+            gate.set()
 
 
 def test_a_sidecar_that_is_killed(kafka: RealKafka, prometheus: Prometheus, tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def test_the_play_had_its_drops_its_outage_and_its_drain(played: Played) -> None
     assert _largest(_whole(played, 'sidecar_breaker_state{state="open"}')) == 1
     assert _largest(_whole(played, 'sidecar_hold_seconds_total{reason="breaker"}')) > 0
     assert _largest(_whole(played, 'sidecar_rebalances_total{kind="revoked"}')) > 0
+    assert _largest(_whole(played, 'sidecar_drains_total{result="drained"}')) == 1
     assert _largest(_whole(played, "abs(sidecar_unaccounted_records)")) == 0
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -235,6 +236,14 @@ def test_two_configurations_in_one_group_are_drift_once_no_rollout_can_explain_t
     assert_fires(rules, members, "20m", [])
     assert_fires(rules, members, "40m", [DRIFT])
     assert_fires(rules, [*there(), *there(pod=2)], "40m", [])
+
+
+def test_only_the_sidecars_of_the_own_namespace_are_watched_unless_a_selector_says_otherwise(rules: Path, tmp_path: Path) -> None:
+    elsewhere = [replace(one, labels={**one.labels, "namespace": "orders"}) for one in [*there(), *lag("1200x20")]]
+    assert_fires(rules, elsewhere, "15m", [])
+    path = tmp_path / "rules.yml"
+    path.write_text(render_rules(tmp_path, {"alerts.selector": 'namespace=~"payments|orders"'}), encoding="utf-8")
+    assert_fires(path, elsewhere, "15m", [BEHIND, FAR_BEHIND])
 
 
 def test_only_the_sidecars_of_the_selector_are_watched(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.parts import base_image, debian, docker, helm, kubeconform, prometheus
+from tests.parts import base_image, browser, debian, docker, helm, kubeconform, prometheus
 from tests.parts.docker import NoEngine
 from tests.parts.kafka import Unavailable, image, jars
 from tests.parts.kafka.contract import pinned_version
@@ -19,6 +19,7 @@ FETCHED: Mapping[str, Callable[[], object]] = {
     f"kubeconform {kubeconform.VERSION}": kubeconform.fetch_kubeconform,
     f"Schemas of Kubernetes {', '.join(kubeconform.KUBERNETES)}": kubeconform.fetch_schemas,
     "Schemas of the operators": kubeconform.fetch_crds,
+    "Chromium, and axe-core": browser.fetch_browser,
 }
 """What is fetched into ``.cache``: each tells what it does when it takes time, and raises :class:`Unavailable` when it cannot."""
 

@@ -4,10 +4,11 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
 */}}
 {{- define "kafka-sidecar.alerts" -}}
 {{- $rules := .Values.alerts.rules -}}
+{{- $chosen := printf "{%s}" (include "kafka-sidecar.selector" .) -}}
 {{- with $rules.freshnessBudgetBurn }}{{ if .enabled }}
 - alert: KafkaSidecarFreshnessBudgetBurn
   expr: |
-    {{- include "kafka-sidecar.burn" (dict "bad" "group:sidecar_records_late:ratio_rate" "objective" .objective "windows" .page.windows) | nindent 4 }}
+    {{- include "kafka-sidecar.burn" (dict "chosen" $chosen "bad" "group:sidecar_records_late:ratio_rate" "objective" .objective "windows" .page.windows) | nindent 4 }}
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "FreshnessBudgetBurn" "rule" .page) | nindent 2 }}
     summary: >-
       {{`Records of group {{ $labels.group }} arrive late, {{ $value | humanizePercentage }} of them`}}
@@ -15,7 +16,7 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
       {{`At this pace the budget of late records is spent within days. /status of a member says why it is behind.`}}
 - alert: KafkaSidecarFreshnessBudgetBurn
   expr: |
-    {{- include "kafka-sidecar.burn" (dict "bad" "group:sidecar_records_late:ratio_rate" "objective" .objective "windows" .ticket.windows) | nindent 4 }}
+    {{- include "kafka-sidecar.burn" (dict "chosen" $chosen "bad" "group:sidecar_records_late:ratio_rate" "objective" .objective "windows" .ticket.windows) | nindent 4 }}
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "FreshnessBudgetBurn" "rule" .ticket) | nindent 2 }}
     summary: >-
       {{`Records of group {{ $labels.group }} arrive late, {{ $value | humanizePercentage }} of them`}}
@@ -25,7 +26,7 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
 {{- with $rules.lossBudgetBurn }}{{ if .enabled }}
 - alert: KafkaSidecarLossBudgetBurn
   expr: |
-    {{- include "kafka-sidecar.burn" (dict "bad" "group:sidecar_records_lost:ratio_rate" "objective" .objective "windows" .page.windows) | nindent 4 }}
+    {{- include "kafka-sidecar.burn" (dict "chosen" $chosen "bad" "group:sidecar_records_lost:ratio_rate" "objective" .objective "windows" .page.windows) | nindent 4 }}
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "LossBudgetBurn" "rule" .page) | nindent 2 }}
     summary: >-
       {{`Group {{ $labels.group }} loses {{ $value | humanizePercentage }} of its records`}}
@@ -35,7 +36,7 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
 {{- with $rules.partitionBehind }}{{ if .enabled }}
 - alert: KafkaSidecarPartitionBehind
   expr: |
-    group_topic_partition:sidecar_lag_seconds:max > {{ .warning.seconds }}
+    group_topic_partition:sidecar_lag_seconds:max{{ $chosen }} > {{ .warning.seconds }}
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "PartitionBehind" "rule" .warning) | nindent 2 }}
     summary: >-
       {{`{{ $labels.topic }}[{{ $labels.partition }}] of group {{ $labels.group }} is {{ $value | humanizeDuration }} behind`}}
@@ -43,7 +44,7 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
       {{`The oldest record without an outcome is that old. The verdict of the partition, in /status and in sidecar_verdict, says why.`}}
 - alert: KafkaSidecarPartitionBehind
   expr: |
-    group_topic_partition:sidecar_lag_seconds:max > {{ .critical.seconds }}
+    group_topic_partition:sidecar_lag_seconds:max{{ $chosen }} > {{ .critical.seconds }}
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "PartitionBehind" "rule" .critical) | nindent 2 }}
     summary: >-
       {{`{{ $labels.topic }}[{{ $labels.partition }}] of group {{ $labels.group }} is {{ $value | humanizeDuration }} behind`}}
@@ -58,14 +59,14 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
     ) > 0
     or
     (
-      group_topic_partition:sidecar_lag_seconds:max - group_topic_partition:sidecar_lag_seconds:max offset {{ .window }}
+      group_topic_partition:sidecar_lag_seconds:max{{ $chosen }} - group_topic_partition:sidecar_lag_seconds:max{{ $chosen }} offset {{ .window }}
         > 0.9 * {{ include "kafka-sidecar.seconds" .window }}
       and
-      group_topic_partition:sidecar_lag_records:max > 0
+      group_topic_partition:sidecar_lag_records:max{{ $chosen }} > 0
       and
-      group_topic_partition:sidecar_lag_records:max >= group_topic_partition:sidecar_lag_records:max offset {{ .window }}
+      group_topic_partition:sidecar_lag_records:max{{ $chosen }} >= group_topic_partition:sidecar_lag_records:max{{ $chosen }} offset {{ .window }}
       unless on (cluster, namespace, group)
-      group:sidecar_known_obstacle:max > 0
+      group:sidecar_known_obstacle:max{{ $chosen }} > 0
     )
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "PartitionStuck" "rule" .) | nindent 2 }}
     summary: >-
@@ -76,13 +77,13 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
 {{- with $rules.lagNotShrinking }}{{ if .enabled }}
 - alert: KafkaSidecarLagNotShrinking
   expr: |
-    group:sidecar_lag_seconds:max > {{ .seconds }}
+    group:sidecar_lag_seconds:max{{ $chosen }} > {{ .seconds }}
     and
-    group:sidecar_lag_seconds:max offset {{ .window }} > {{ .seconds }}
+    group:sidecar_lag_seconds:max{{ $chosen }} offset {{ .window }} > {{ .seconds }}
     and
-    group:sidecar_lag_seconds:max >= group:sidecar_lag_seconds:max offset {{ .window }}
+    group:sidecar_lag_seconds:max{{ $chosen }} >= group:sidecar_lag_seconds:max{{ $chosen }} offset {{ .window }}
     unless on (cluster, namespace, group)
-    group:sidecar_known_obstacle:max > 0
+    group:sidecar_known_obstacle:max{{ $chosen }} > 0
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "LagNotShrinking" "rule" .) | nindent 2 }}
     summary: >-
       {{`Group {{ $labels.group }} is {{ $value | humanizeDuration }} behind and does not catch up`}}
@@ -158,7 +159,7 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
       {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf `increase(sidecar_rebalances_total{kind=~"revoked|lost"}[%s])` .window)) }}
     )
     /
-    group:sidecar_members:count > {{ .perMember }}
+    group:sidecar_members:count{{ $chosen }} > {{ .perMember }}
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "RebalanceStorm" "rule" .) | nindent 2 }}
     summary: >-
       {{`The partitions of group {{ $labels.group }} change hands again and again`}}
@@ -206,7 +207,7 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
 {{- with $rules.down }}{{ if .enabled }}
 - alert: KafkaSidecarDown
   expr: |
-    up{ {{- $.Values.alerts.targets -}} } == 0
+    up{ {{- $.Values.alerts.targets | default (printf `container="kafka-sidecar", namespace="%s"` $.Release.Namespace) -}} } == 0
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "Down" "rule" .) | nindent 2 }}
     summary: >-
       {{`The sidecar in {{ $labels.pod }} does not answer Prometheus`}}
@@ -216,12 +217,12 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
 {{- with $rules.absent }}{{ if .enabled }}
 - alert: KafkaSidecarAbsent
   expr: |
-    max_over_time(group:sidecar_members:count[{{ .memory }}])
+    max_over_time(group:sidecar_members:count{{ $chosen }}[{{ .memory }}])
     unless on (cluster, namespace, group)
-    group:sidecar_members:count
+    group:sidecar_members:count{{ $chosen }}
     {{- range $.Values.alerts.expectedGroups }}
     or
-    absent(group:sidecar_members:count{group="{{ . }}"})
+    absent(group:sidecar_members:count{group="{{ . }}", {{ include "kafka-sidecar.selector" $ }}})
     {{- end }}
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "Absent" "rule" .) | nindent 2 }}
     summary: >-

@@ -5,6 +5,7 @@ folded to their topic are each pod's own, and add up.
 */}}
 {{- define "kafka-sidecar.recordingRules" -}}
 {{- $rules := .Values.alerts.rules -}}
+{{- $chosen := printf "{%s}" (include "kafka-sidecar.selector" .) -}}
 {{- $freshness := $rules.freshnessBudgetBurn -}}
 {{- $loss := $rules.lossBudgetBurn -}}
 - record: group_topic_partition:sidecar_lag_seconds:max
@@ -22,9 +23,9 @@ folded to their topic are each pod's own, and add up.
       {{ include "kafka-sidecar.of" (dict "root" . "expr" `sidecar_lag_records{partition=""}`) }}
     )
 - record: group:sidecar_lag_seconds:max
-  expr: max by (cluster, namespace, group) (group_topic_partition:sidecar_lag_seconds:max)
+  expr: max by (cluster, namespace, group) (group_topic_partition:sidecar_lag_seconds:max{{ $chosen }})
 - record: group:sidecar_lag_records:sum
-  expr: sum by (cluster, namespace, group) (group_topic_partition:sidecar_lag_records:max)
+  expr: sum by (cluster, namespace, group) (group_topic_partition:sidecar_lag_records:max{{ $chosen }})
 - record: group:sidecar_members:count
   expr: |
     count by (cluster, namespace, group) (

@@ -1,7 +1,11 @@
+{{/* The matchers of the sidecars that are watched: those of the release's namespace unless values say otherwise. */}}
+{{- define "kafka-sidecar.selector" -}}
+{{ .Values.alerts.selector | default (printf `namespace="%s"` .Release.Namespace) }}
+{{- end -}}
+
 {{/* EXPR of the sidecars that are watched, with the label group: the info metric has it, and the selector picks by it. */}}
 {{- define "kafka-sidecar.of" -}}
-{{- $selector := .root.Values.alerts.selector -}}
-{{ .expr }} * on (job, instance) group_left (group) sidecar_config_info{{ with $selector }}{ {{- . -}} }{{ end }}
+{{ .expr }} * on (job, instance) group_left (group) sidecar_config_info{ {{- include "kafka-sidecar.selector" .root -}} }
 {{- end -}}
 
 {{/* What every alert has, up to and with the annotation runbook_url. */}}
@@ -19,15 +23,16 @@ annotations:
 {{/* Whether the share BAD burns the budget of OBJECTIVE too fast, by both windows of one of the pairs. */}}
 {{- define "kafka-sidecar.burn" -}}
 {{- $bad := .bad -}}
+{{- $chosen := .chosen -}}
 {{- $budget := printf "(1 - %v)" .objective -}}
 {{- range $i, $pair := .windows }}
 {{- if $i }}
 or
 {{ end -}}
 (
-  {{ $bad }}{{ $pair.long }} > {{ $pair.burn }} * {{ $budget }}
+  {{ $bad }}{{ $pair.long }}{{ $chosen }} > {{ $pair.burn }} * {{ $budget }}
   and
-  {{ $bad }}{{ $pair.short }} > {{ $pair.burn }} * {{ $budget }}
+  {{ $bad }}{{ $pair.short }}{{ $chosen }} > {{ $pair.burn }} * {{ $budget }}
 )
 {{- end -}}
 {{- end -}}

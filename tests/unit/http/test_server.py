@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import signal
 import socket
 import threading
@@ -15,6 +16,7 @@ from starlette.applications import Starlette
 
 from sidecar.core.errors import ConfigurationError
 from sidecar.http.actions import Actions
+from sidecar.http.live import Live
 from sidecar.http.pages import PAGES, Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
@@ -43,6 +45,7 @@ def sources(report: Callable[[], Report | None], now: float = NOW) -> Sources:
         report=report,
         status=lambda latest: status(Scene(latest, log_ends(100), now), NOW_MS),
         registry=registry,
+        live=Live(dict, dict),
         readiness=Readiness.LATCHED,
         heartbeat_limit=30.0,
         clock=lambda: now,
@@ -113,10 +116,40 @@ def test_metrics_come_in_the_format_that_is_asked_for() -> None:
         assert modern.body.endswith("# EOF\n")
 
 
-def test_the_index_links_every_page() -> None:
+def test_the_page_links_every_other_one() -> None:
     with serving(a_report()) as server:
         body = ask(server, "/").body
-        assert [path for path in PAGES if f'href="{path}"' not in body] == []
+        assert [path for path in PAGES if f'href="{path[1:]}"' not in body] == []
+
+
+def test_the_page_and_all_of_its_files_are_served_by_the_server_itself() -> None:
+    with serving(a_report()) as server:
+        page = ask(server, "/")
+        assert page.kind == "text/html; charset=utf-8"
+        named = set(re.findall(r'(?:src|href)="(assets/[^"]+)"', page.body))
+        scripts = [name for name in named if name.endswith(".js")]
+        named |= {f"assets/{file}" for name in scripts for file in re.findall(r'from "\./([^"]+)"', ask(server, f"/{name}").body)}
+        assert {name: ask(server, f"/{name}").code for name in named} == dict.fromkeys(named, 200)
+        assert len(named) > 8
+
+
+@pytest.mark.parametrize(
+    "path", ["/assets/../pages.py", "/assets/%2e%2e/pages.py", "/assets/UPLOT.txt", "/assets/", "/assets/nothing.js"]
+)
+def test_no_other_file_is_served(path: str) -> None:
+    with serving(a_report()) as server:
+        assert ask(server, path).code == 404
+
+
+def test_the_browser_may_ask_nobody_else_and_run_nothing_inline() -> None:
+    with serving(a_report()) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request("GET", "/")
+        policy = connection.getresponse().headers["content-security-policy"]
+        connection.close()
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    assert "http" not in policy
 
 
 def test_head_answers_like_get_without_a_body() -> None:

@@ -67,6 +67,19 @@ def test_flushes_that_were_taken_give_the_mean_time_and_size() -> None:
     assert rates.flush_seconds == pytest.approx(0.3)
 
 
+def test_quantiles_are_those_of_the_flushes_in_between() -> None:
+    course, stats = Course(), FlushStats()
+    stats.flush(outcome_of(Delivered()), 9.0, 10)
+    assert course.then(flushes=stats.counts()).rates.flush_p50 is None
+    for _ in range(98):
+        stats.flush(outcome_of(Delivered()), 0.2, 10)  # in the bucket from 0.1 to 0.25
+    for _ in range(2):
+        stats.flush(outcome_of(Delivered()), 100.0, 10)  # above the last bound, 60
+    rates = course.then(flushes=stats.counts()).rates
+    assert rates.flush_p50 == pytest.approx(0.1 + 0.15 * 50 / 98)
+    assert rates.flush_p99 == 60.0
+
+
 def test_the_loops_time_is_shared_out() -> None:
     course = Course()
     course.then(loop_seconds={"polling": 10.0, "waiting": 5.0})
