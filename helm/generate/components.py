@@ -1,14 +1,18 @@
-"""``python -m helm.generate.components``: write the Kustomize components, and the admission policy of the examples.
+"""``python -m helm.generate.components``: write the Kustomize components, and of the examples the admission policy and the plain manifest.
 
-Both hold the container that ``kafka-sidecar manifest`` prints, without settings: these come from a ConfigMap named ``kafka-sidecar``.
+All hold the container that ``kafka-sidecar manifest`` prints; but for the plain one without settings, which come from a ConfigMap named
+``kafka-sidecar``.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from sidecar.manifest.container import container
 from sidecar.manifest.options import Shape
@@ -19,6 +23,9 @@ from sidecar.manifest.yaml import dump
 ROOT = Path(__file__).parents[2]
 COMPONENTS = ROOT / "helm" / "kustomize"
 POLICY = ROOT / "examples" / "admission" / "policy.yaml"
+
+EXAMPLE = ROOT / "examples" / "kustomize"
+PLAIN = ROOT / "examples" / "manifests" / "billing.yaml"
 
 HEAD = "# Made by `make generate` from the program; a test fails when it is stale.\n"
 SETTINGS = [{"configMapRef": {"name": "kafka-sidecar"}}]
@@ -41,9 +48,12 @@ POLICY_HEAD = """\
 """
 
 
+PLAIN_HEAD = "# A complete pod: the application of examples/python, and the sidecar. kubectl apply --filename examples/manifests/billing.yaml\n"
+
+
 def files() -> dict[Path, str]:
     """Return what belongs into which file."""
-    found = {POLICY: HEAD + POLICY_HEAD + _policy()}
+    found = {POLICY: HEAD + POLICY_HEAD + _policy(), PLAIN: HEAD + PLAIN_HEAD + dump(_plain())}
     for shape in ("native", "classic"):
         found[COMPONENTS / shape / "kustomization.yaml"] = HEAD + dump(KUSTOMIZATION)
         found[COMPONENTS / shape / "sidecar.yaml"] = HEAD + dump(_component(shape))
@@ -66,6 +76,19 @@ def _component(shape: Shape) -> dict[str, Any]:
 
 def _with_settings(shape: Shape) -> dict[str, Any]:
     return {**container(_wish(shape)), "envFrom": SETTINGS}
+
+
+def _plain() -> dict[str, Any]:
+    """Return the Deployment of the examples with the sidecar in its pod, and the settings of the example for Kustomize."""
+    deployment: dict[str, Any] = yaml.safe_load((EXAMPLE / "deployment.yaml").read_text(encoding="utf-8"))
+    (generator,) = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text(encoding="utf-8"))["configMapGenerator"]
+    settings = dict(literal.split("=", 1) for literal in generator["literals"])
+    sidecar = patch(replace(_wish("native"), settings=settings, app="billing"))["spec"]["template"]
+    template = deployment["spec"]["template"]
+    template["metadata"]["labels"] |= sidecar["metadata"]["labels"]
+    template["metadata"]["annotations"] = sidecar["metadata"]["annotations"]
+    template["spec"] = {**sidecar["spec"], **template["spec"]}
+    return deployment
 
 
 def _policy() -> str:

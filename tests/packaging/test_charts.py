@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import yaml
 
 from helm.generate.schema import files
 from sidecar.settings import load_settings
-from tests.packaging.charts import CASES, CHARTS, GOLDENS, ROOT, Helm, Object, cases, chart_of, values_of
+from tests.packaging.charts import CASES, CHARTS, GOLDENS, ROOT, Helm, Object, cases, chart_of, values_of, with_charts
 from tests.parts.kubeconform import KUBERNETES, complaints
 
 ALL_OF_IT = {"podMonitor": {"enabled": True}, "alerts": {"enabled": True}, "dashboards": {"enabled": True}}
@@ -152,6 +154,22 @@ def test_an_umbrella_chart_may_say_what_concerns_all_of_its_parts(helm: Helm) ->
     values["kafkaSidecar"]["enabled"] = True
     assert helm.objects("billing", values) == objects_of("billing-native")
     assert helm.objects("kafka-sidecar", {"global": {"a": 1}, "enabled": True}) == []
+
+
+def test_the_alias_can_be_left_out(one_helm: Helm, tmp_path: Path) -> None:
+    helm = with_charts(one_helm.name, one_helm.program, tmp_path)
+    chart = helm.chart("billing")
+    for path in (chart / "Chart.yaml", chart / "values.yaml"):
+        text = (
+            path.read_text(encoding="utf-8")
+            .replace("    alias: kafkaSidecar\n", "")
+            .replace("kafkaSidecar:", "kafka-sidecar-lib:")
+        )
+        path.write_text(text, encoding="utf-8")
+    (chart / "templates" / "deployment.yaml").write_text('{{ include "kafka-sidecar-lib.containers" . }}', encoding="utf-8")
+    (chart / "Chart.lock").unlink()
+    subprocess.run([helm.program, "dependency", "build", chart], check=True, capture_output=True)
+    assert "- name: kafka-sidecar" in helm.render("billing", {"kafka-sidecar-lib": {"shape": "classic"}})
 
 
 def test_a_changed_setting_is_a_changed_pod(one_helm: Helm) -> None:

@@ -72,5 +72,10 @@ def test_kubernetes_knows_every_field_of_the_example(overlay: Path, kubernetes: 
     assert complaints(kustomized(overlay), kubernetes) == []
 
 
+@pytest.mark.parametrize("kubernetes", KUBERNETES)
+def test_kubernetes_knows_every_field_of_the_plain_manifest(kubernetes: str) -> None:
+    assert complaints((ROOT / "examples/manifests/billing.yaml").read_text(encoding="utf-8"), kubernetes) == []
+
+
 def test_the_newest_kubernetes_knows_every_field_of_the_admission_policy() -> None:
     assert complaints((ROOT / "examples/admission/policy.yaml").read_text(encoding="utf-8"), KUBERNETES[-1]) == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.parts import base_image, browser, debian, docker, helm, kubeconform, prometheus
+from tests.parts import base_image, browser, debian, docker, helm, kubeconform, npm, prometheus
 from tests.parts.docker import NoEngine
 from tests.parts.kafka import Unavailable, image, jars
 from tests.parts.kafka.contract import pinned_version
@@ -28,6 +28,8 @@ def main() -> None:
     """Prepare Kafka's jars, with the Debian packages that they need, a Docker engine, and everything else that is fetched."""
     _kafka()
     _docker()
+    if missing := debian.missing_packages(npm.PACKAGES):
+        debian.install(missing)
     for name, fetch in FETCHED.items():
         _have(name, fetch)
 
