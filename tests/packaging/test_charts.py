@@ -18,6 +18,14 @@ from tests.parts.kubeconform import KUBERNETES, complaints
 
 ALL_OF_IT = {"podMonitor": {"enabled": True}, "alerts": {"enabled": True}, "dashboards": {"enabled": True}}
 
+POD = """\
+apiVersion: v1
+kind: Pod
+spec:
+  containers:
+    {{- include "kafka-sidecar-lib.containers" . | nindent 4 }}
+"""
+
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -166,7 +174,7 @@ def test_the_alias_can_be_left_out(one_helm: Helm, tmp_path: Path) -> None:
             .replace("kafkaSidecar:", "kafka-sidecar-lib:")
         )
         path.write_text(text, encoding="utf-8")
-    (chart / "templates" / "deployment.yaml").write_text('{{ include "kafka-sidecar-lib.containers" . }}', encoding="utf-8")
+    (chart / "templates" / "deployment.yaml").write_text(POD, encoding="utf-8")
     (chart / "Chart.lock").unlink()
     subprocess.run([helm.program, "dependency", "build", chart], check=True, capture_output=True)
     assert "- name: kafka-sidecar" in helm.render("billing", {"kafka-sidecar-lib": {"shape": "classic"}})
