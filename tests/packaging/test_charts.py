@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from helm.generate.schema import files
-from sidecar.settings import load_settings
+from helm.generate.schema import files, library
+from sidecar.settings import kafka_properties, load_settings
+from sidecar.settings.environment import known
+from sidecar.writers.registry import SCHEMES
 from tests.packaging.charts import CASES, CHARTS, GOLDENS, ROOT, Helm, Object, cases, chart_of, values_of, with_charts
 from tests.parts.kubeconform import KUBERNETES, complaints
 
@@ -78,6 +80,18 @@ def test_a_case_renders_as_it_is_committed(helm: Helm, case: str) -> None:
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.parent.name)
 def test_each_schema_is_what_the_settings_say(path: Any) -> None:
     assert path.read_text(encoding="utf-8") == files()[path], "is stale: run `make generate`"
+
+
+@pytest.mark.parametrize("tree", ["settings", "secrets"])
+def test_every_setting_can_be_reached_by_the_values(tree: str) -> None:
+    def names(schema: Any, prefix: str) -> set[str]:
+        fields = schema.get("properties", {}).items()
+        return set().union(*(names(inner, f"{prefix}__{key.upper()}") for key, inner in fields)) if fields else {prefix}
+
+    reached = {name.replace("SIDECAR__", "SIDECAR_", 1) for name in names(library()["properties"][tree], "SIDECAR")}
+    properties = {kafka_properties.setting_of(name) for name in kafka_properties.ALLOWED}
+    options = {f"SIDECAR_WRITER__{name.upper()}" for entry in SCHEMES.values() for name in entry.options}
+    assert reached == known() | properties | options
 
 
 @pytest.mark.parametrize("kubernetes", KUBERNETES)
