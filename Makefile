@@ -73,7 +73,8 @@ bench: install ## measure against the bare client loop
 generate: install ## write what is made from the program: references, the charts' schemas, the dashboards
 	@$(PY) -m sidecar.settings.document > docs/SETTINGS.md
 	@$(PY) -m sidecar.observe.metric_defs > docs/METRICS.md
-	@for part in schema dashboards observability; do $(PY) -m helm.generate.$$part; done
+	@for part in schema components dashboards observability; do $(PY) -m helm.generate.$$part; done
+	@$(PY) -m tests.packaging.charts
 
 .PHONY: pictures
 pictures: install ## draw the dashboards into docs/images, after some minutes of play on a real Kafka and Prometheus

@@ -188,9 +188,11 @@ def _add_remote(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_manifest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from sidecar.manifest.command import add_options, manifest  # noqa: PLC0415 -- `run` starts without it
+    from sidecar.manifest.options import add_options  # noqa: PLC0415 -- see above
 
     def run(options: argparse.Namespace, _stop: StopRequest) -> int:
+        from sidecar.manifest.command import manifest  # noqa: PLC0415 -- see above
+
         print(manifest(options, os.environ), end="")
         return ExitStatus.DRAINED
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sidecar.manifest.wish import SECRETS, STATE, Wish
+from sidecar.manifest.wish import SECRETS, STATE, USER, Wish
 
 Object = dict[str, Any]
 
 PORT = "kafka-sidecar"
 """The name of the admin port: of 15 characters at most, and unlikely to be one of the application's."""
-
-USER = 65532
 
 SECURITY_CONTEXT: Object = {
     "allowPrivilegeEscalation": False,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from sidecar.manifest.container import USER, Object, container, drain_request
-from sidecar.manifest.wish import SecretKey, Wish
+from sidecar.manifest.container import Object, container, drain_request
+from sidecar.manifest.options import SecretKey
+from sidecar.manifest.wish import Wish
 
 READABLE = 0o444
 """Without an fsGroup the files belong to root, and only the sidecar's own container has them."""
@@ -30,7 +31,7 @@ def volumes(wish: Wish) -> list[Object]:
     state: Object = {"name": "kafka-sidecar-state", "emptyDir": {"sizeLimit": "16Mi"}}
     if not wish.secrets:
         return [state]
-    mode = READABLE_BY_GROUP if wish.shape == "standalone" else READABLE
+    mode = READABLE if wish.group is None else READABLE_BY_GROUP
     projected = {"defaultMode": mode, "sources": [_source(name, wish) for name in sorted(_named(wish))]}
     return [state, {"name": "kafka-sidecar-secrets", "projected": projected}]
 
@@ -61,6 +62,7 @@ def patch(wish: Wish) -> Object:
         containers = [*containers, container(wish)]
     pod: Object = {
         "terminationGracePeriodSeconds": wish.grace_period,
+        **({} if wish.group is None else {"securityContext": {"fsGroup": wish.group}}),
         **({"initContainers": [container(wish)]} if wish.shape == "native" else {}),
         **({"containers": containers} if containers else {}),
         "volumes": volumes(wish),
@@ -76,7 +78,7 @@ def deployment(wish: Wish) -> Object:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": wish.grace_period,
-        "securityContext": {"fsGroup": USER, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": {"fsGroup": wish.group, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [container(wish)],
         "volumes": volumes(wish),
     }

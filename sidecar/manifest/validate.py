@@ -17,8 +17,7 @@ from sidecar.settings.units import size
 MARGIN = 10
 """Seconds of the grace period that belong to nobody: starting hooks, the last commit, the kubelet's own pace."""
 
-MAX_POLL_INTERVAL_MS = 300_000
-"""The client's own default."""
+TOKEN = "SIDECAR_HTTP__TOKEN"  # noqa: S105 -- the name of the setting
 
 REQUIRED = ("SIDECAR_KAFKA__BOOTSTRAP_SERVERS", "SIDECAR_KAFKA__GROUP_ID", "SIDECAR_TOPICS", "SIDECAR_WRITER__URL")
 
@@ -51,12 +50,18 @@ def _secrets(wish: Wish) -> Iterator[Problem]:
         elif name not in known() and not name.startswith(("SIDECAR_KAFKA__", "SIDECAR_WRITER__")):
             yield Problem("--secret", f"{name} is no setting: see docs/SETTINGS.md")
     for name, text in wish.settings.items():
-        if _is_secret(name, text):
+        if _is_secret(name, text) or (name == TOKEN and not wish.asks_over_http):
             yield Problem(name, f"is a secret: keep it in a Secret, and name that by --secret {name}=SECRET/KEY")
+
+    if TOKEN in wish.secrets and wish.group is None:
+        yield Problem(
+            "--fs-group",
+            f"is required for a file of {TOKEN}, which the sidecar refuses when all can read it: the pod's own group, or 65532",
+        )
 
 
 def _is_secret(name: str, text: str) -> bool:
-    """Whether a manifest must not show this. The admin token is one only where no hook needs it (:func:`_hooks`)."""
+    """Whether a manifest must not show this. The admin token it must, where a hook needs it."""
     if name.startswith("SIDECAR_KAFKA__"):
         prop = kafka_properties.property_of(name.removeprefix("SIDECAR_KAFKA__"))
         return kafka_properties.is_secret(prop) and not prop.endswith(".location")
@@ -93,7 +98,7 @@ def _hooks(wish: Wish) -> Iterator[Problem]:
 
 
 def _times(wish: Wish) -> Iterator[Problem]:
-    """Yield times that do not fit into the pod's one grace period, or into the group's patience."""
+    """Yield times that do not fit into the pod's one grace period."""
     drain, app = wish.drain_seconds, 0 if wish.shape == "standalone" else wish.app_stop
     total = math.ceil(drain) + app + MARGIN
     if total > wish.grace_period:
@@ -101,13 +106,6 @@ def _times(wish: Wish) -> Iterator[Problem]:
             "--grace-period",
             f"{wish.grace_period} s is too short for {total} s = SIDECAR_DRAIN_TIMEOUT ({wish.drain_timeout}) "
             f"+ --app-stop ({app} s) + {MARGIN} s: make it longer, or the drain shorter",
-        )
-    poll = kafka_properties.whole_number(wish.settings.get("SIDECAR_KAFKA__MAX_POLL_INTERVAL_MS", "")) or MAX_POLL_INTERVAL_MS
-    if drain * 1000 >= poll:
-        yield Problem(
-            "SIDECAR_DRAIN_TIMEOUT",
-            f"{wish.drain_timeout} must be below SIDECAR_KAFKA__MAX_POLL_INTERVAL_MS ({poll} ms): "
-            "the group would take a member that drains for a dead one",
         )
     if wish.app_hook == "sleep" and wish.sleep > drain:
         yield Problem(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from sidecar.manifest.options import AppHook, OwnHook, SecretKey, Shape
 from sidecar.settings.units import address, duration
 
-Shape = Literal["native", "classic", "inverted", "standalone"]
-OwnHook = Literal["auto", "exec", "http", "none"]
-AppHook = Literal["none", "sleep", "drain"]
+USER = 65532
+"""The user of the image, and its group."""
 
 STATE = "/run/kafka-sidecar"
 """The one folder that the container can write to."""
@@ -20,13 +20,6 @@ SECRETS = "/run/secrets/kafka-sidecar"
 """Where the keys of Secrets are files, named like their settings."""
 
 _WANTS_PATH = re.compile(r"_(LOCATION|KEYTAB)$")
-
-
-class SecretKey(NamedTuple):
-    """A key of a Secret of Kubernetes."""
-
-    secret: str
-    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +42,7 @@ class Wish:
     sleep: int = 5
     cpu: str = "100m"
     memory: str = "256Mi"
+    fs_group: int | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -86,6 +80,16 @@ class Wish:
         if self.own_hook != "auto":
             return self.own_hook
         return "exec" if self.shape == "native" else "none"
+
+    @property
+    def asks_over_http(self) -> bool:
+        """Whether a hook is a request, which needs the token."""
+        return self.app_hook == "drain" or self.hook == "http"
+
+    @property
+    def group(self) -> int | None:
+        """The pod's group, to which the files of Secrets belong; without one they belong to root."""
+        return USER if self.fs_group is None and self.shape == "standalone" else self.fs_group
 
     @property
     def token(self) -> str:

@@ -1,6 +1,6 @@
 """Values of Kubernetes as YAML, in the block style that people write; only what manifests are made of.
 
-Every text that is not a plain word stands in double quotes as JSON writes it, which is YAML, too.
+Every text that is neither a plain word nor of many lines stands in double quotes as JSON writes it, which is YAML, too.
 """
 
 from __future__ import annotations
@@ -30,8 +30,17 @@ def _entry(key: str, value: Any) -> Iterator[str]:
         yield f"{key}:"
         lines = _mapping(value) if isinstance(value, dict) else _sequence(value)
         yield from (f"  {line}" for line in lines)
+    elif isinstance(value, str) and _is_block(value):
+        yield f"{key}: |-"
+        yield from (f"  {line}" for line in value.split("\n"))
     else:
         yield f"{key}: {_scalar(value)}"
+
+
+def _is_block(text: str) -> bool:
+    """Whether a text of many lines can stand as it is, below its key."""
+    lines = text.split("\n")
+    return len(lines) > 1 and all(line.isprintable() and line for line in lines) and not text.startswith(" ")
 
 
 def _sequence(value: list[Any]) -> Iterator[str]:

@@ -68,7 +68,7 @@ SWITCHES = frozenset(
     ]
 )
 
-_TEXTS = frozenset(
+TEXTS = frozenset(
     [
         "bootstrap.servers",
         "client.dns.lookup",
@@ -117,7 +117,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "security.protocol": ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl"),
 }
 
-ALLOWED = NUMBERS | SWITCHES | _TEXTS | frozenset(CHOICES)
+ALLOWED = NUMBERS | SWITCHES | TEXTS | frozenset(CHOICES)
 
 ALIASES: Mapping[str, str] = {"max.partition.fetch.bytes": "fetch.message.max.bytes"}
 """Second names of properties for which :func:`defaults` has a value, which must then not be given beside them."""

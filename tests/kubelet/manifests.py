@@ -31,7 +31,7 @@ def native_pod(
     hooked = {container["name"]: container for container in spec.pop("containers", ())}
     case = {"name": "case", "hostPath": {"path": str(folder)}}
     code = {"name": "code", "hostPath": {"path": str(Path(sample_app.__file__).parent)}}
-    pod = {
+    pod: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, **template["metadata"]},

@@ -93,7 +93,7 @@ class Node:
             "APP__HEALTH_URL": f"{url}/healthz",
             "APP__HEALTH_INTERVAL": "100ms",
             "HTTP__LISTEN": f"0.0.0.0:{self._admin_port}",
-            "HTTP__TOKEN": TOKEN,
+            **({"HTTP__TOKEN": TOKEN} if "drain" in self._case.options else {}),  # without a hook no manifest may show it
             **self._case.settings,
         }
         environ = sidecar_environ(self.load.bootstrap, self.load.topic, f"{url}/records", **settings)

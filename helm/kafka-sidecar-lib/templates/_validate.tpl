@@ -70,6 +70,13 @@ The containers and the application's hook include it; nothing needs to. `kafka-s
 {{- include "kafka-sidecar-lib.problem" (dict "call" $call "text" (printf "settings: %s is a secret: keep it in a Secret, and name that below secrets" $name)) -}}
 {{- end -}}
 {{- end -}}
+{{- $overHttp := or (eq .values.hooks.app "drain") (eq (include "kafka-sidecar-lib.ownHook" .root) "http") -}}
+{{- if and (hasKey $settings "SIDECAR_HTTP__TOKEN") (not $overHttp) -}}
+{{- include "kafka-sidecar-lib.problem" (dict "call" $call "text" "settings: SIDECAR_HTTP__TOKEN is a secret, and no hook needs it: keep it in a Secret, and name that below secrets") -}}
+{{- end -}}
+{{- if and (hasKey $secrets "SIDECAR_HTTP__TOKEN") (ne (mod (int .values.secretsMode) 8) 0) -}}
+{{- include "kafka-sidecar-lib.problem" (dict "call" $call "text" (printf "secretsMode: %04o lets all read SIDECAR_HTTP__TOKEN, which the sidecar refuses: write 0440, and securityContext.fsGroup: 65532 in the pod" (int .values.secretsMode))) -}}
+{{- end -}}
 {{- range $name, $_ := $secrets -}}
 {{- if hasKey $settings $name -}}
 {{- include "kafka-sidecar-lib.problem" (dict "call" $call "text" (printf "secrets: %s is set twice, by settings and by secrets: leave one of them out" $name)) -}}
