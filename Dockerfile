@@ -14,16 +14,16 @@ ARG RUN_BASE=python:3.11-slim-bookworm
 FROM ${BUILD_BASE} AS build
 WORKDIR /src
 
-# pip's own variables. Without a network: put the wheels into build/wheelhouse, and build with PIP_NO_INDEX=1.
+# pip's own variables. Without a network: put the wheels into requirements/wheelhouse, and build with PIP_NO_INDEX=1.
 ARG PIP_NO_INDEX
 ARG PIP_INDEX_URL
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 
 # The wheelhouse: what the lock files name, each file by its hash. Below, nothing else is installed from.
-COPY requirements build/wheelhouse* given/
+COPY requirements given
 RUN python3 -m venv tools \
     && for lock in run image; do \
-        tools/bin/pip download --quiet --require-hashes --no-deps --only-binary :all: --find-links given --dest wheels \
+        tools/bin/pip download --quiet --require-hashes --no-deps --only-binary :all: --find-links given/wheelhouse --dest wheels \
             --requirement given/$lock.txt || exit 1; \
     done \
     && tools/bin/pip install --quiet --no-index --find-links wheels --require-hashes --no-deps --requirement given/image.txt \

@@ -89,5 +89,5 @@ lock: install ## choose new versions of all dependencies and lock them with thei
 
 .PHONY: clean
 clean: ## remove everything that these targets made
-	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf .venv .cache requirements/wheelhouse .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +

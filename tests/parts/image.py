@@ -13,7 +13,7 @@ from tests.parts.docker import DockerEngine
 ROOT = Path(__file__).parents[2]
 NAME = "local/kafka-sidecar:test"
 
-WHEELHOUSE = ROOT / "build" / "wheelhouse"
+WHEELHOUSE = ROOT / "requirements" / "wheelhouse"
 """Where the Dockerfile looks for wheels before it asks an index."""
 
 LOCKS = ("run", "image")
@@ -41,7 +41,7 @@ def fill_wheelhouse() -> None:
     stamp = WHEELHOUSE / "filled-from.txt"
     if stamp.is_file() and stamp.read_text("utf-8") == wanted:
         return
-    print("Filling build/wheelhouse", flush=True)
+    print("Filling requirements/wheelhouse", flush=True)
     for lock in LOCKS:
         subprocess.run(
             [
