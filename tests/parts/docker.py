@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -175,7 +176,10 @@ class _Dockerd:
 
     def close(self) -> None:
         self._child.end(STOP_GRACE)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        # It leaves the machine's own network mounted there, for the containers that use it.
+        for left in (self._folder / "exec" / "netns").glob("*"):
+            subprocess.run(["umount", left], check=True)
+        shutil.rmtree(self._folder)
 
 
 def _start_own() -> DockerEngine:
