@@ -41,7 +41,7 @@ demo: install ## see the sidecar at work, with nothing but this repository
 .PHONY: test
 test: install ## run every test, on a real Kafka (installs what is missing for that)
 	@$(PY) -m tests.parts
-	@$(PY) -m pytest -m 'unit or property or simulation or contract or integration or packaging'
+	@$(PY) -m pytest -m 'unit or property or simulation or contract or integration or packaging or dashboard'
 
 .PHONY: unit
 unit: install ## run the unit tests: no Kafka, no network, within a minute
@@ -53,6 +53,11 @@ check: install ## lint, formatting, types, and which package may import which
 	@echo 'ruff format'; $(PY) -m ruff format --check $(CODE)
 	@echo 'mypy';        $(PY) -m mypy $(CODE)
 	@echo 'imports';     $(PY) -m pytest --quiet tests/unit/test_imports.py
+
+.PHONY: screenshots
+screenshots: install ## take the pictures of the live page for the README, of a real sidecar
+	@$(PY) -m tests.parts
+	@$(PY) -m tests.dashboard.screenshots
 
 .PHONY: bench
 bench: install ## measure against the bare client loop

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import http, memory, own_cost
+from benchmarks import http, memory, own_cost, page
 from benchmarks.measure import Bench
 from benchmarks.table import Row, machine, table, write
 from tests.parts.kafka import real_kafka
@@ -18,6 +18,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
     "http": http.counting,
     "slow": http.slow,
     "memory": memory.dead_application,
+    "page": page.viewers,
 }
 
 
