@@ -80,7 +80,7 @@ class Case:
 
     def holds_for(self, *reasons: HoldReason) -> bool:
         """Whether one of ``reasons`` holds it."""
-        return any(reason.value in self.view.holds for reason in reasons)
+        return bool(self.view.holds) and any(reason.value in self.view.holds for reason in reasons)
 
 
 def span(seconds: float) -> str:
