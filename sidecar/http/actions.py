@@ -114,9 +114,10 @@ class _Doing:
         return _held(await self._obeyed(Order.RESUME))
 
     async def _obeyed(self, order: Order) -> Report:
+        """Give an order; return a report of after it. A drain that is on already is what it comes to, even while the loop does its last commit."""
         ticket = self._actions.give(order)
         within = self._actions.obeyed_within
-        report = await self._reports.until(lambda latest: latest.ticket >= ticket, within)
+        report = await self._reports.until(lambda latest: latest.ticket >= ticket or latest.engine.draining, within)
         if report is None:
             raise _Refused(503, f"the consumer loop has not answered for {within:g} s; it will do this when it does")
         return report

@@ -190,6 +190,15 @@ def test_a_loop_that_does_not_obey_is_told() -> None:
         assert ask(server, "/pause") == Answer(503, sentence)
 
 
+@pytest.mark.parametrize("path", ["/drain", "/drain?terminal"])
+def test_a_drain_that_is_on_is_joined_while_the_loop_is_busy_with_its_end(path: str) -> None:
+    with acting() as (loop, server):
+        loop.deaf = True
+        loop.report = a_report(a_snapshot(draining=True), drain=DrainView("terminal", NOW - 3, None))
+        document = ask(server, path).document
+        assert (document["kind"], document["seconds"]) == ("terminal", 3.0)
+
+
 @pytest.mark.parametrize("path", ["/pause", "/resume"])
 def test_a_process_that_drains_is_not_paused_or_resumed(path: str) -> None:
     with acting() as (loop, server):

@@ -195,7 +195,12 @@ class Outcomes(SimpleQueue[Outcome]):
         super().__init__()
         self._clock = clock
 
+    on_wait: Callable[[], None] = staticmethod(lambda: None)
+    """What happens while the loop waits here."""
+
     def get(self, block: bool = True, timeout: float | None = None) -> Outcome:  # noqa: FBT001, FBT002 -- the queue's own signature
+        if self.empty() and block:
+            self.on_wait()
         if self.empty() and block:
             assert timeout is not None, "a loop that waits without an end"
             self._clock.now += timeout

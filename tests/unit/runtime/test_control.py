@@ -8,7 +8,7 @@ from sidecar.core.config import EngineConfig, FlushLimits
 from sidecar.core.results import Delivered, Systemic
 from sidecar.runtime.commands import AppChanged, Order, Ordered
 from sidecar.runtime.control import Gate
-from sidecar.runtime.loop import ExitStatus
+from sidecar.runtime.loop import POLL_WAIT, ExitStatus
 from sidecar.runtime.report import Report
 from tests.unit.runtime.fakes import DRAIN_TIMEOUT, P0, P1, QUIESCE_BOUND, World, records, tally
 
@@ -45,6 +45,37 @@ def test_a_command_ends_a_wait_and_is_obeyed_in_the_next_step_with_a_report_that
     order(world, Order.RESUME, ticket=8)
     world.steps(1)
     assert (last(world).ticket, last(world).engine.asked_holds) == (8, {})
+
+
+def test_a_command_that_comes_while_the_loop_waits_for_the_next_poll_cuts_that_wait() -> None:
+    world = joined()
+    world.steps(3)
+    began = world.clock.now
+
+    def once() -> None:
+        world.outcomes.on_wait = lambda: None
+        order(world, Order.PAUSE)
+
+    world.outcomes.on_wait = once
+    world.steps(1)
+    assert world.clock.now - began == pytest.approx(POLL_WAIT)
+    world.steps(1)
+    assert last(world).ticket == 1
+
+
+def test_a_hook_that_comes_twice_begins_one_drain() -> None:
+    world = joined()
+    world.flushers.answer = lambda _batch: None
+    world.fake.incoming = [[records(P0, 0, 3)]]
+    world.steps(20)
+    order(world, Order.DRAIN)
+    world.steps(3)
+    first = last(world).drain
+    order(world, Order.DRAIN, ticket=2)
+    world.steps(3)
+    assert first is not None
+    assert (last(world).ticket, last(world).drain) == (2, first)
+    assert tally(world.journal)["drain.started"] == 1
 
 
 def test_a_quiesce_flushes_commits_and_serves_the_membership_and_a_resume_goes_on_at_the_position() -> None:
