@@ -242,7 +242,8 @@ def _time_left(case: Case) -> str:
     return f"; caught up in about {span((case.remaining + case.here) / (trend.settled - trend.arriving))}"
 
 
-def _flowing(case: Case) -> Why | None:
+def keeps_up(case: Case) -> Why:
+    """Say that none of the rules has something to say."""
     return Why(Verdict.OK, f"keeps up: {_here(case)}, nothing is in the way", case.counts)
 
 
@@ -277,5 +278,4 @@ RULES: tuple[Callable[[Case], Why | None], ...] = (
     _storm,
     _stuck,
     _catching_up,
-    _flowing,
 )
