@@ -65,6 +65,11 @@ check: install ## lint, formatting, types, and which package may import which
 image: ## build the image kafka-sidecar:VERSION with the Docker engine of this machine (IMAGE_ARGS: more for docker build)
 	@docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) $(IMAGE_ARGS) --tag kafka-sidecar:$(VERSION) .
 
+.PHONY: screenshots
+screenshots: install ## take the pictures of the live page for the README, of a real sidecar
+	@$(PY) -m tests.parts
+	@$(PY) -m tests.dashboard.screenshots
+
 .PHONY: bench
 bench: install ## measure against the bare client loop
 	@$(PY) -m benchmarks

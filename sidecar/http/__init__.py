@@ -1,1 +1,1 @@
-"""The admin server: probes, metrics, status and the actions, on a thread of its own."""
+"""The admin server: the live page, probes, metrics, status and the actions, on a thread of its own."""

@@ -1,1 +1,1 @@
-"""What the process says about itself: metrics, the status document, verdicts and logs, made from frozen reports and actions."""
+"""What the process says about itself: metrics, the status document, the live page's frames, verdicts and logs, made from frozen reports and actions."""

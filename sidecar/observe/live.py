@@ -91,7 +91,7 @@ def frame(scene: Scene, events: Sequence[LoggedEvent], wall_ms: int) -> dict[str
         "rebalances": sum(report.rebalances.values()),
         "heartbeat": max(0.0, scene.now - report.made_at),
         "delivered_at": report.last_delivery_wall,
-        "point": point_of(report, scene.log_ends, scene.trend),
+        "point": point_of(report, lag, scene.trend),
         "partitions": [_row(*each, scene) for each in zip(engine.partitions, lags, whys, strict=True)],
         "events": events,
     }

@@ -22,7 +22,10 @@ POINTS = 600
 
 
 class Point(NamedTuple):
-    """One moment of the charts: ``at`` in Unix seconds, rates in records a second, the rest as :class:`~sidecar.observe.trends.Rates`."""
+    """One moment of the charts: ``at`` in Unix seconds, rates in records a second, the rest as :class:`~sidecar.observe.trends.Rates`.
+
+    ``at_once`` is how many flushes are in flight on average (by Little's law, flushes a second times their seconds), now while none came back.
+    """
 
     at: float
     lag_seconds: float | None
@@ -34,7 +37,7 @@ class Point(NamedTuple):
     flush_p50: float | None
     flush_p99: float | None
     batch_records: int
-    flushes_in_flight: int
+    at_once: float
     polling: float
     waiting: float
     working: float
@@ -72,14 +75,13 @@ class Pulse:
         if report is None:
             return
         self.trend = self._trends.add(report, ends)
-        point = point_of(report, ends, self.trend)
+        point = point_of(report, _lag(report, ends), self.trend)
         if not self.points or self.points[-1].at != point.at:
             self.points = (*self.points[-POINTS + 1 :], point)
 
 
-def point_of(report: Report, ends: LogEnds | None, trend: Trend) -> Point:
-    """Return the charts' point of ``report``."""
-    lag = _lag(report, ends)
+def point_of(report: Report, lag: Lag, trend: Trend) -> Point:
+    """Return the charts' point of ``report``, whose total lag is ``lag``."""
     rates, flow = trend.latest, report.engine.flow
     return Point(
         at=report.wall_ms / 1000,
@@ -92,7 +94,7 @@ def point_of(report: Report, ends: LogEnds | None, trend: Trend) -> Point:
         flush_p50=rates.flush_p50,
         flush_p99=rates.flush_p99,
         batch_records=flow.batch_records,
-        flushes_in_flight=flow.flushes_in_flight,
+        at_once=rates.flushes * rates.flush_seconds if rates.flushes and rates.flush_seconds else flow.flushes_in_flight,
         polling=rates.loop.get("polling", 0.0),
         waiting=rates.loop.get("waiting", 0.0),
         working=rates.loop.get("working", 0.0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.snapshot import PartitionView, Snapshot
@@ -29,8 +30,7 @@ class Verdict(enum.Enum):
     IDLE = "idle"
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
+class Why(NamedTuple):
     """A verdict, its sentence, and what it rests on: numbers, and the texts of others."""
 
     verdict: Verdict
@@ -48,7 +48,7 @@ class Scene:
     trend: Trend = NOTHING_KNOWN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Case:
     """What the rules look at: one partition, its log end offset (None while unknown) and its trend (None: it is new)."""
 
@@ -80,7 +80,7 @@ class Case:
 
     def holds_for(self, *reasons: HoldReason) -> bool:
         """Whether one of ``reasons`` holds it."""
-        return any(reason.value in self.view.holds for reason in reasons)
+        return bool(self.view.holds) and any(reason.value in self.view.holds for reason in reasons)
 
 
 def span(seconds: float) -> str:

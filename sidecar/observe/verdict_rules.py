@@ -14,6 +14,8 @@ from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.state import StopKind
 from sidecar.observe.scene import Case, Scene, Verdict, Why, every, span
 
+CLOSED, OPEN, NORMAL = BreakerState.CLOSED.value, BreakerState.OPEN.value, State.NORMAL.value
+
 SILENT_AFTER = 15.0
 """Seconds without a report after which the loop itself is stuck. A revocation may keep it for ten."""
 
@@ -93,11 +95,11 @@ def _isolating(case: Case) -> Why | None:
 
 def _breaker(case: Case) -> Why | None:
     flow = case.engine.flow
-    if flow.breaker == BreakerState.CLOSED.value:
+    if flow.breaker == CLOSED:
         return None
     reason, wait = flow.breaker_reason or "no reason given", flow.next_probe_in
     evidence: dict[str, float | str] = {"failure": reason, "breaker": flow.breaker}
-    if flow.breaker != BreakerState.OPEN.value or wait is None:
+    if flow.breaker != OPEN or wait is None:
         return Why(Verdict.DOWNSTREAM_DOWN, f"the downstream is down ({reason}), it is being probed", evidence)
     sentence = f"the downstream is down ({reason}), next try in {span(wait)}"
     return Why(Verdict.DOWNSTREAM_DOWN, sentence, evidence | {"next_try_seconds": round(wait, 1)})
@@ -147,7 +149,7 @@ def _unknown(case: Case) -> Why | None:
 def _saturated(case: Case) -> Why | None:
     """Whether the buffer fills although as many flushes run as may: of all partitions together, or of this one, which has one at a time."""
     flow = case.engine.flow
-    if case.engine.state == State.NORMAL.value:
+    if case.engine.state == NORMAL:
         return None
     if flow.flushes_in_flight >= flow.concurrency_limit:
         return _under_provisioned(case) or _slow(case, f"all {flow.concurrency_limit} flushes are in flight")
@@ -240,7 +242,8 @@ def _time_left(case: Case) -> str:
     return f"; caught up in about {span((case.remaining + case.here) / (trend.settled - trend.arriving))}"
 
 
-def _flowing(case: Case) -> Why | None:
+def keeps_up(case: Case) -> Why:
+    """Say that none of the rules has something to say."""
     return Why(Verdict.OK, f"keeps up: {_here(case)}, nothing is in the way", case.counts)
 
 
@@ -275,5 +278,4 @@ RULES: tuple[Callable[[Case], Why | None], ...] = (
     _storm,
     _stuck,
     _catching_up,
-    _flowing,
 )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sidecar.core.snapshot import PartitionView
 from sidecar.observe.lag import lag_of
 from sidecar.observe.scene import Case, Scene, Verdict, Why, every, span
-from sidecar.observe.verdict_rules import RULES, silence
+from sidecar.observe.verdict_rules import RULES, keeps_up, silence
 from sidecar.runtime.report import LogEnds
 
 __all__ = ["Scene", "Verdict", "Why", "end_of", "explain", "explain_process"]
@@ -25,7 +25,11 @@ _SERIOUSNESS = {verdict: rank for rank, verdict in enumerate(Verdict)}
 def explain(view: PartitionView, scene: Scene) -> Why:
     """Say why ``view`` is behind, or that it is not."""
     case = Case(view, scene, end_of(scene.log_ends, view), scene.trend.partitions.get(view.tp))
-    return next(why for rule in RULES if (why := rule(case)) is not None)
+    for rule in RULES:
+        why = rule(case)
+        if why is not None:
+            return why
+    return keeps_up(case)
 
 
 def explain_process(scene: Scene, whys: Sequence[Why] | None = None) -> Why:

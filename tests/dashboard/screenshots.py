@@ -1,7 +1,7 @@
 """``make screenshots``: the pictures of the live page in docs/images, of a real sidecar on a real Kafka with an application that fails in part.
 
-A topic of 12 partitions is produced to for two minutes, with a surge in between. The application is slow, and answers 503 to batches
-with records of three partitions from some moment on.
+A topic of 12 partitions is produced to for two minutes, with a surge in between. The application is slow, and from some moment on it answers 503
+to batches with records of three partitions. Each second's records of a partition come together and fill batches of their own.
 """
 
 from __future__ import annotations
@@ -19,21 +19,23 @@ from tests.parts.browser import chromium
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import real_kafka
 from tests.parts.process import SidecarProcess
-from tests.parts.topics import create_topic, produce_numbered
+from tests.parts.topics import Message, create_topic, produce
 
+VALUE = b'{"total": 12.5, "note": "%s"}' % (b"x" * 100)
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 TOPIC = "orders"
 PARTITIONS = 12
 FAILING = {3, 7, 11}
 SECONDS = 150
-FAILS_AFTER = 100
+FAILS_AFTER = 108
 SURGE = range(30, 50)
-PACE, SURGE_PACE = 1_500, 9_000
-"""Records a second."""
+BATCH = 60
+PACE, SURGE_PACE = 2 * BATCH, 12 * BATCH
+"""Records a second and partition."""
 
 
 class Moody:
-    """The application: 2 ms a record of work in a batch's tenth, and later no answer but 503 for three partitions."""
+    """The application: 20 ms a batch and 1 ms a record of work, and later no answer but 503 for three partitions."""
 
     def __init__(self) -> None:
         self.fails = False
@@ -59,8 +61,10 @@ def main() -> None:
         create_topic(kafka.bootstrap, TOPIC, PARTITIONS)
         settings = {
             "KAFKA__GROUP_ID": "billing",
-            "BUFFER__MAX_MESSAGES": "20000",
+            "BUFFER__MAX_MESSAGES": "25000",
             "RETRY__MAX_WAIT": "30s",
+            "FLUSH__MAX_BATCH": str(BATCH),
+            "FLUSH__MIN_INTERVAL": "200ms",
             "FLUSH__MAX_INTERVAL": "1s",
         }
         with SidecarProcess(sidecar_environ(kafka.bootstrap, TOPIC, app.url, **settings), Path(folder)) as sidecar:
@@ -69,9 +73,9 @@ def main() -> None:
             with chromium() as browser:
                 address = f"http://127.0.0.1:{sidecar.port}/"
                 for name, scheme, width, height, scale in (
-                    ("page-light", "light", 1280, 1090, 1.5),
-                    ("page-dark", "dark", 1280, 1090, 1.5),
-                    ("page-phone", "light", 390, 844, 2.0),
+                    ("page-light", "light", 1280, 1190, 1.25),
+                    ("page-dark", "dark", 1280, 1190, 1.25),
+                    ("page-phone", "light", 390, 844, 1.5),
                 ):
                     context = browser.new_context(
                         viewport={"width": width, "height": height},
@@ -83,12 +87,11 @@ def main() -> None:
 
 
 def _traffic(bootstrap: str, moody: Moody) -> None:
-    began, produced = time.monotonic(), 0
+    began = time.monotonic()
     for second in range(SECONDS):
         moody.fails = second >= FAILS_AFTER
         count = SURGE_PACE if second in SURGE else PACE
-        produce_numbered(bootstrap, TOPIC, range(produced, produced + count), PARTITIONS, 100)
-        produced += count
+        produce(bootstrap, TOPIC, (Message(VALUE, partition=partition) for partition in range(PARTITIONS) for _ in range(count)))
         time.sleep(max(0.0, began + second + 1 - time.monotonic()))
 
 

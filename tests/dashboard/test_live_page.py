@@ -221,8 +221,14 @@ def test_five_hundred_partitions_are_all_there_and_right(page: Page, stage: Stag
     stage.tell(*[failing(n, float(n), at) if n % 10 == 0 else partition(n) for n in range(500)])
     with stage.serving() as server:
         page.goto(address(server.port))
-        expect(page.locator("#shown")).to_have_text("500 assigned")
+        expect(page.locator("#shown")).to_have_text("100 of 500 shown")
         expect(page.locator("#sentence")).to_contain_text("50 of 500 partitions behind by 8 min 10 s")
+        assert {int(name[7:-1]) for name in names(page)} >= set(range(0, 500, 10))  # what is behind is among the first
+        page.get_by_label("Filter").fill("orders[49")
+        expect(page.locator("#shown")).to_have_text("11 of 500 shown")
+        page.get_by_label("Filter").fill("")
+        page.get_by_role("button", name="Show all 500").click()
+        expect(page.locator("#shown")).to_have_text("500 assigned")
         found = names(page)
         assert found[:3] == ["orders[490]", "orders[480]", "orders[470]"]
         assert sorted(found) == sorted(f"orders[{n}]" for n in range(500))

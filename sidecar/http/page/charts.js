@@ -27,7 +27,7 @@ const CHARTS = [
   { title: "Flush time", axis: shortly, series: [["median", "flush_p50", 1, seconds], ["99 % within", "flush_p99", 2, seconds]] },
   {
     title: "Batch and concurrency", axis: format.count,
-    series: [["records in a batch", "batch_records", 1, format.count], ["flushes at once", "flushes_in_flight", 2, format.count, "right"]],
+    series: [["records in a batch", "batch_records", 1, format.count], ["flushes at once", "at_once", 2, format.rate, "right"]],
   },
   {
     title: "Where the loop's time goes", axis: format.percent, top: 1, stacked: true,

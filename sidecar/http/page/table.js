@@ -1,8 +1,9 @@
 // The table of partitions: a row each, kept from frame to frame; only cells whose text changed are written, and rows move only
-// when their order does. Sorted by what is worst until somebody sorts it otherwise.
+// when their order does. Sorted by what is worst until somebody sorts it otherwise. Of hundreds the first ones are shown until all are asked for:
+// a browser lays out and paints what nobody scrolls to, too.
 
 import * as format from "./format.js";
-import { markOf, toneOf } from "./panels.js";
+import { markOf, toneOf, write } from "./panels.js";
 
 const COLUMNS = [
   { name: "Partition", key: "place", text: (row) => row.name },
@@ -21,6 +22,8 @@ const tbody = document.querySelector("#table tbody");
 const rows = new Map();
 let columns = [];
 let verdicts = [];
+const FIRST = 100;
+let all = false;
 let sort = { key: "rank", down: false };
 let latest = [];
 
@@ -45,7 +48,8 @@ function asRow(values) {
 function draw() {
   const filter = document.getElementById("filter").value.trim().toLowerCase();
   const behind = document.getElementById("only-behind").checked;
-  const shown = latest.filter((row) => matches(row, filter, behind)).sort(compare);
+  const found = latest.filter((row) => matches(row, filter, behind)).sort(compare);
+  const shown = all ? found : found.slice(0, FIRST);
   const names = new Set(shown.map((row) => row.name));
   for (const [name, row] of rows) {
     if (!names.has(name)) { row.node.remove(); row.details?.remove(); rows.delete(name); }
@@ -53,14 +57,15 @@ function draw() {
   let place = tbody.firstChild;
   for (const row of shown) {
     const kept = rows.get(row.name) ?? make(row);
-    write(kept, row);
+    fillIn(kept, row);
     for (const node of kept.details ? [kept.node, kept.details] : [kept.node]) {
       if (node === place) place = place.nextSibling; else tbody.insertBefore(node, place);
     }
   }
   const text = shown.length === latest.length ? `${format.count(latest.length)} assigned` : `${format.count(shown.length)} of ${format.count(latest.length)} shown`;
-  const note = document.getElementById("shown");
-  if (note.textContent !== text) note.textContent = text;
+  write("shown", text);
+  write("all", `Show all ${format.count(found.length)}`);
+  document.getElementById("all").hidden = shown.length === found.length;
 }
 
 function matches(row, filter, behind) {
@@ -104,7 +109,7 @@ function make(row) {
 
 const kind = (column) => [column.number && "number", column.minor && "minor", column.wide && "wide"].filter(Boolean).join(" ");
 
-function write(kept, row) {
+function fillIn(kept, row) {
   kept.row = row;
   const tone = toneOf(row.verdict);
   if (kept.node.dataset.tone !== tone) kept.node.dataset.tone = tone;
@@ -176,4 +181,5 @@ function marks() {
 
 head();
 document.getElementById("filter").addEventListener("input", draw);
+document.getElementById("all").addEventListener("click", () => { all = true; draw(); });
 document.getElementById("only-behind").addEventListener("change", draw);

@@ -59,7 +59,10 @@ def test_help_says_what_a_person_needs(arguments: list[str], helpful: list[str])
     ("arguments", "complaint"),
     [
         ([], "the following arguments are required: COMMAND"),
-        (["runn"], "invalid choice: 'runn' (choose from 'run', 'check', 'config', 'demo', 'drain', 'pause', 'resume', 'status')"),
+        (
+            ["runn"],
+            "invalid choice: 'runn' (choose from 'run', 'check', 'config', 'demo', 'drain', 'pause', 'resume', 'status', 'manifest')",
+        ),
         (["run", "--fast"], "unrecognized arguments: --fast"),
         (["demo", "--strategy", "hope"], "argument --strategy: invalid choice: 'hope'"),
         (["demo", "--slow", "very"], "argument --slow: 'very' is not a number of milliseconds from 0 to 2"),
