@@ -21,7 +21,7 @@ from tests.parts.kubelet import sample_app
 from tests.parts.kubelet.journal import Journal, monotonic_time
 from tests.parts.kubelet.load import Load, Place
 from tests.parts.kubelet.pod import Exec, Hook, HttpGet, Pod, Program, Sleep, get
-from tests.parts.waiting import free_port
+from tests.parts.waiting import free_port, wait_for
 
 LONG = 90.0
 """Seconds within which all that is waited for happens, also when many cases share the processors."""
@@ -110,7 +110,7 @@ class Stage:
         """Create the next pod; the first has the application of the case, the others one that is quick and well-behaved."""
         folder = self._folder / f"pod-{len(self.pods) + 1}"
         folder.mkdir()
-        app, sidecar = self._app(), self._sidecar()
+        app, sidecar = self._app(), self._sidecar(folder)
         ordered = [app, sidecar] if self.case.shape is Shape.INVERTED else [sidecar, app]
         self.pods.append(Pod(ordered, self.case.grace, folder, self._before_start))
         self.pod.create()
@@ -130,8 +130,9 @@ class Stage:
         return get(self._app_port, "/healthz").startswith("200")
 
     def _before_start(self, name: str) -> None:
-        """Count what may come again when a container is started again."""
+        """Count what may come again when a container is started again, once the application is done with what it had got."""
         if self.pod.journal.times(f"{name} start"):
+            wait_for(lambda: not get(self._app_port, "/idlez").startswith("503"), "the application is idle", LONG)
             self.count_uncommitted()
 
     def _app(self) -> Program:
@@ -150,7 +151,7 @@ class Stage:
             case AppHook.NONE:
                 return None
 
-    def _sidecar(self) -> Program:
+    def _sidecar(self, folder: Path) -> Program:
         app = f"http://127.0.0.1:{self._app_port}"
         settings = {
             "KAFKA__GROUP_ID": self.load.group,
@@ -158,6 +159,8 @@ class Stage:
             "BUFFER__MAX_MESSAGES": "1000",
             "ON_POISON": "drop",  # a failure that a drain took for the records' fault would show
             "DRAIN_TIMEOUT": "3s",
+            "DRAIN_MARKER": str(folder / "drain"),
+            "GRACE_PERIOD": f"{self.case.grace}s",
             "HTTP__LISTEN": f"127.0.0.1:{self._sidecar_port}",
             **self.case.settings,
         }

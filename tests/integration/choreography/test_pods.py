@@ -83,7 +83,7 @@ RESTARTS = [
         stories.app_restarted,
         own_hook=True,
         app_hook=AppHook.DRAIN,
-        order=["app unhealthy", "app hook begin", "app hook end", "app TERM", "app exit", "app start", "last delivery"],
+        order=["app unhealthy", "app hook begin", "app hook end", "app TERM", "app exit", "app start", *DRAINED_BEFORE_APP],
         undisturbed=True,
     ),
     Case(
@@ -107,9 +107,10 @@ RESTARTS = [
         stories.sidecar_restarted,
         own_hook=True,
         app_hook=AppHook.DRAIN,
-        order=["sidecar hook begin", "sidecar hook end", "sidecar TERM", "sidecar exit", "sidecar start", "last delivery"],
+        order=["sidecar hook begin", "sidecar hook end", "sidecar TERM", "sidecar exit", "sidecar start", *DRAINED_BEFORE_APP],
         exits=[0, 0],
         undisturbed=True,
+        grace=8,
     ),
     Case(
         "the sidecar crashes",
@@ -117,7 +118,7 @@ RESTARTS = [
         stories.sidecar_crashes,
         own_hook=True,
         app_hook=AppHook.DRAIN,
-        order=["sidecar crash", "sidecar start", "last delivery", *APP_FIRST],
+        order=["sidecar crash", "sidecar start", *DRAINED_BEFORE_APP],
         exits=[-9, 0],
         repeats=Repeats.SOME,
         settings=STATIC,
@@ -153,7 +154,7 @@ HANGS = [
     ),
 ]
 
-FOR_EVER = {"DRAIN_TIMEOUT": "1h", **STATIC}
+FOR_EVER = {"DRAIN_TIMEOUT": "250s", **STATIC}
 EXPIRIES = [
     Case(
         "the application heeds no SIGTERM, and the grace period ends",
@@ -161,13 +162,13 @@ EXPIRIES = [
         stories.deleted,
         own_hook=True,
         app_hook=AppHook.DRAIN,
-        order=["last delivery", "app hook end", "app TERM", "sidecar TERM", "app KILL", "sidecar exit"],
+        order=["last delivery", "sidecar: group.left", "app hook end", "app TERM", "app KILL", "sidecar exit"],
         undisturbed=True,
         grace=6,
         app={"APP_STUBBORN": "1"},
     ),
     Case(
-        "the application hangs, the drain may take an hour, and the grace period ends",
+        "the application hangs, the drain may take minutes, and the grace period ends",
         Shape.NATIVE,
         stories.app_hangs,
         own_hook=True,
@@ -179,7 +180,7 @@ EXPIRIES = [
         settings=FOR_EVER,
     ),
     Case(
-        "the application hangs, the drain may take an hour, and the grace period ends",
+        "the application hangs, the drain may take minutes, and the grace period ends",
         Shape.INVERTED,
         stories.app_hangs,
         order=["sidecar TERM", "sidecar KILL", "sidecar exit", "app exit"],

@@ -5,8 +5,7 @@ It takes NDJSON by POST, works ``APP_WORK`` seconds on each request, notes what 
 
 SIGTERM: it takes no new connection, ends the requests that it has read, notes no other, works ``APP_STOPS_AFTER`` seconds more and exits.
 With ``APP_STUBBORN=1`` it heeds no SIGTERM. While the file ``APP_HANGS`` is there it answers nothing: what it takes is noted all the same, as
-by one that hangs after its work. While the file ``APP_SICK`` is there, which it removes when it starts, ``/livez`` says 503; ``/healthz`` does
-not.
+by one that hangs after its work. While the file X
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ import socket
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
@@ -41,12 +41,29 @@ class Application(ThreadingHTTPServer):
         self._hangs = hangs
         self._taken = os.open(taken, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self._connections: set[socket.socket] = set()
+        self._requests = 0
         self._lock = threading.Lock()
 
     def hang(self) -> None:
         """Return when it does not hang (any more)."""
         while self._hangs and os.path.exists(self._hangs):  # noqa: PTH110 -- asked for each request
             time.sleep(LOOK_AGAIN)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request with records is under way."""
+        return not self._requests
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Count a request with records as under way."""
+        with self._lock:
+            self._requests += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._requests -= 1
 
     def take(self, lines: list[dict[str, Any]]) -> None:
         """Note records as taken, in one write."""
@@ -94,13 +111,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Take records."""
         app = cast("Application", self.server)
-        length = int(self.headers["Content-Length"])
-        body = self.rfile.read(length)
-        if len(body) < length:
-            self.close_connection = True
-            return
-        time.sleep(app.work)
-        app.take([json.loads(line) for line in body.splitlines()])
+        with app.request():
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                self.close_connection = True
+                return
+            time.sleep(app.work)
+            app.take([json.loads(line) for line in body.splitlines()])
         app.hang()
         self.close_connection = self.close_connection or app.closing.is_set()
         self._answer(200)
@@ -109,8 +127,8 @@ class Handler(BaseHTTPRequestHandler):
         """Answer health checks."""
         app = cast("Application", self.server)
         app.hang()
-        is_sick = self.path == "/livez" and os.path.exists(app.sick)  # noqa: PTH110 -- asked for each request
-        self._answer(503 if is_sick else 200)
+        is_well = {"/livez": not os.path.exists(app.sick), "/idlez": app.idle}  # noqa: PTH110 -- asked for each request
+        self._answer(200 if is_well.get(self.path, True) else 503)
 
     def _answer(self, status: int) -> None:
         self.send_response(status)
