@@ -29,6 +29,7 @@ def fingerprint(settings: Settings) -> str:
         "timeout": settings.writer.timeout,
         "url": shown("SIDECAR_WRITER__URL", settings.writer.url),
     }
-    ours = settings.model_dump(mode="json", exclude={"kafka", "writer", "http"})
-    text = json.dumps({**ours, "kafka": kafka, "writer": writer}, sort_keys=True)
+    health_url = shown("SIDECAR_APP__HEALTH_URL", settings.app.health_url or "")
+    ours = settings.model_dump(mode="json", exclude={"kafka": True, "writer": True, "http": True, "app": {"health_url"}})
+    text = json.dumps({**ours, "kafka": kafka, "writer": writer, "health_url": health_url}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

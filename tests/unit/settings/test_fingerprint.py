@@ -22,6 +22,7 @@ def test_the_same_settings_have_the_same_fingerprint() -> None:
         {"WRITER__BODY": "values"},
         {"MEMORY__LIMIT": "256MiB"},
         {"METRICS__PER_PARTITION": "false"},
+        {"APP__HEALTH_URL": "http://localhost:8080/health"},
     ],
 )
 def test_a_setting_that_differs_changes_it(other: dict[str, str]) -> None:
@@ -50,7 +51,14 @@ def test_a_pod_name_does_not() -> None:
 
 def test_a_secret_does_not_so_that_nobody_can_guess_it_from_what_is_scraped() -> None:
     secrets = [
-        named({"KAFKA__SASL_PASSWORD": secret, "WRITER__URL": f"http://me:{secret}@app/in?token={secret}"})
+        named(
+            {
+                "KAFKA__SASL_PASSWORD": secret,
+                "WRITER__URL": f"http://me:{secret}@app/in?token={secret}",
+                "APP__HEALTH_URL": f"http://me:{secret}@app/health?token={secret}",
+                "HTTP__TOKEN": secret * 20,
+            }
+        )
         for secret in ("a", "b")
     ]
     one, two = (fingerprint(load_settings(LEAST | environ, lambda: None)) for environ in secrets)
