@@ -5,7 +5,8 @@ It takes NDJSON by POST, works ``APP_WORK`` seconds on each request, notes what 
 
 SIGTERM: it takes no new connection, ends the requests that it has read, notes no other, works ``APP_STOPS_AFTER`` seconds more and exits.
 With ``APP_STUBBORN=1`` it heeds no SIGTERM. While the file ``APP_HANGS`` is there it answers nothing: what it takes is noted all the same, as
-by one that hangs after its work. While the file X
+by one that hangs after its work. While the file ``APP_SICK`` is there, which it removes when it starts, ``/livez`` says 503; ``/healthz`` does
+not. ``/idlez`` says 503 while a request with records is under way.
 """
 
 from __future__ import annotations
