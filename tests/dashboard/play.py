@@ -8,10 +8,10 @@ act   what happens
 1, 2  all is well
 3     a spike, while the application has become slow: the buffer overflows, and records are dropped
 4, 5  it catches up
-6     the application is down: the breaker opens, partitions are held, lag grows
-7, 8  it is back, and catches up
-9     the second pod is replaced: it drains, and the group rebalances
-10    all is well again
+6, 7  the application is down: the breaker opens, partitions are held, lag grows
+8-10  it is back, but slow, so that catching up takes longer than what a slope is taken over
+11    the second pod is replaced: it drains, and the group rebalances
+12    all is well again
 ===== ==========================================================================================================
 """
 
@@ -43,7 +43,7 @@ USUAL, SPIKE = 150.0, 2500.0
 SETTINGS: Mapping[str, str] = {
     "BUFFER__STRATEGY": "drop_oldest",
     "BUFFER__MAX_MESSAGES": "2000",
-    "FLUSH__MAX_BATCH": "200",
+    "FLUSH__MAX_BATCH": "50",
     "FLUSH__MAX_IN_FLIGHT": "4",
     "KAFKA__SESSION_TIMEOUT_MS": "6000",
 }
@@ -66,7 +66,7 @@ class Played:
 
 @contextmanager
 def play(kafka: RealKafka, folder: Path, act: float, topics: Mapping[str, int], group: str) -> Iterator[Played]:
-    """Play all ten acts, ``act`` seconds each."""
+    """Play all twelve acts, ``act`` seconds each."""
     for topic, partitions in topics.items():
         create_topic(kafka.bootstrap, topic, partitions)
     with ExitStack() as stage:
@@ -115,9 +115,11 @@ def _acts(app: Application, steady: Steady, cast: _Cast, second: SidecarProcess,
     steady.rate, app.behave = USUAL, slow(0.01)
     _for(2 * act)
     app.go_down()
-    _for(act)
-    app.come_back()
     _for(2 * act)
+    app.behave = slow(0.4)
+    app.come_back()
+    _for(3 * act)
+    app.behave = slow(0.01)
     cast.leave(second)
     cast.enter("billing-3").wait_ready()
     _for(2 * act)
