@@ -51,6 +51,9 @@ from sidecar.core.snapshot import Snapshot
 from sidecar.core.state import AskedHold, EngineState, StopKind
 from sidecar.core.views import snapshot
 
+POLL_SHARE = 0.25
+"""The largest part of the buffer that one poll may fill where something may be dropped."""
+
 POLL_RECORDS = 2000
 """The most records of one poll: ``consume()`` gets no cheaper a record above 500, but what is done by the chunk does, at the tail of many partitions."""
 
@@ -104,11 +107,14 @@ class Engine:
 
     @property
     def poll_limit(self) -> int:
-        """How many records to poll at most: never more than fit, as long as nothing may be dropped."""
-        room = self._state.buffer.room_records
-        if room >= POLL_RECORDS or any(p.policy.strategy is not Strategy.BLOCK for p in self._state.partitions.values()):
-            return POLL_RECORDS
-        return max(1, room)
+        """How many records to poll at most.
+
+        Where something may be dropped, a small part of the buffer, so that no poll fills it from below a watermark at once: ``sample`` would
+        have had no time to begin. Else as many as fit.
+        """
+        buffer = self._state.buffer
+        may_drop = any(p.policy.strategy is not Strategy.BLOCK for p in self._state.partitions.values())
+        return max(1, min(POLL_RECORDS, int(buffer.capacity * POLL_SHARE) if may_drop else buffer.room_records))
 
     @property
     def stopped(self) -> dict[TopicPartition, str]:

@@ -280,15 +280,16 @@ def test_a_record_larger_than_the_buffer_waits_until_it_is_alone_and_holds_every
     [
         (Strategy.BLOCK, 3, 7),
         (Strategy.BLOCK, 10, 1),
-        (Strategy.DROP_OLDEST, 3, POLL_RECORDS),
-        (Strategy.SAMPLE, 10, POLL_RECORDS),
+        (Strategy.DROP_OLDEST, 3, 2),
+        (Strategy.SAMPLE, 10, 2),
     ],
 )
-def test_no_more_is_polled_than_fits_where_nothing_may_be_dropped(strategy: Strategy, held: int, limit: int) -> None:
+def test_no_more_is_polled_than_fits_and_where_something_may_be_dropped_than_a_part_of_the_buffer(strategy: Strategy, held: int, limit: int) -> None:
     bench = Bench(config(clicks=Policy(strategy)), T0, T2, CLICKS)
     bench.poll(chunk(T0, range(held)))
     assert bench.engine.poll_limit == limit
 
 
-def test_a_large_buffer_is_filled_by_the_largest_polls() -> None:
-    assert Bench(EngineConfig(), T0).engine.poll_limit == POLL_RECORDS
+@pytest.mark.parametrize("strategy", [Strategy.BLOCK, Strategy.SAMPLE])
+def test_a_large_buffer_is_filled_by_the_largest_polls(strategy: Strategy) -> None:
+    assert Bench(EngineConfig(policy=lambda _topic: Policy(strategy)), T0).engine.poll_limit == POLL_RECORDS
