@@ -284,7 +284,9 @@ def test_a_record_larger_than_the_buffer_waits_until_it_is_alone_and_holds_every
         (Strategy.SAMPLE, 10, 2),
     ],
 )
-def test_no_more_is_polled_than_fits_and_where_something_may_be_dropped_than_a_part_of_the_buffer(strategy: Strategy, held: int, limit: int) -> None:
+def test_no_more_is_polled_than_fits_and_where_something_may_be_dropped_than_a_part_of_the_buffer(
+    strategy: Strategy, held: int, limit: int
+) -> None:
     bench = Bench(config(clicks=Policy(strategy)), T0, T2, CLICKS)
     bench.poll(chunk(T0, range(held)))
     assert bench.engine.poll_limit == limit
