@@ -13,7 +13,7 @@ from tests.parts.kafka import Unavailable
 from tests.parts.missing import part_missing
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One Chromium for all."""
     try:

@@ -147,7 +147,7 @@ class Stage:
             case AppHook.DRAIN:
                 return HttpGet(self._sidecar_port, "/drain?wait")
             case AppHook.SLEEP:
-                return Sleep(2.0)
+                return Sleep(4.0)  # a second more than the drain may take: a sleep only hopes that it is over
             case AppHook.NONE:
                 return None
 
@@ -225,6 +225,9 @@ def perform(case: Case, kafka: RealKafka, folder: Path, meet: Callable[[], objec
 
 
 def _log_lines(log: Path) -> list[dict[str, Any]]:
-    """Return a sidecar's log; a line that was cut off when it was killed is left out."""
-    lines = log.read_bytes().splitlines(keepends=True)
-    return [msgspec.json.decode(line) for line in lines if line.endswith(b"\n")]
+    """Return a sidecar's log; a line that was cut off when it was killed is left out, and what is no event (stacks, say) is shown on a failure."""
+    lines = [line for line in log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    for line in lines:
+        if not line.startswith(b"{"):
+            print(f"{log}: {line.decode('utf-8', 'replace')}", end="")  # noqa: T201 -- pytest shows it with a failure
+    return [msgspec.json.decode(line) for line in lines if line.startswith(b"{")]
