@@ -21,7 +21,7 @@ function answer(response, document) {
   response.end(body);
 }
 
-const server = http.createServer(async (request, response) => {
+async function serve(request, response) {
   if (request.url === '/healthz') return answer(response, { healthy: true });
   if (request.method !== 'POST') return answer(response, Object.fromEntries(sums));
   const parts = [];
@@ -31,8 +31,10 @@ const server = http.createServer(async (request, response) => {
   answer(response, {
     failures: refused.map(({ topic, partition, offset }) => ({ topic, partition, offset, action: 'reject', error: 'not an order' })),
   });
-});
+}
 
+// A request that breaks off (the sidecar was killed) took nothing and has nobody to answer; unheard, its error would end this process.
+const server = http.createServer((request, response) => serve(request, response).catch(() => response.destroy()));
 server.keepAliveTimeout = 60_000; // the sidecar sends batch after batch on a connection
 server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '127.0.0.1');
 process.on('SIGTERM', () => server.close(() => process.exit(0)).closeIdleConnections());

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import struct
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -50,6 +52,13 @@ class Example:
             return json.loads(connection.getresponse().read())
         finally:
             connection.close()
+
+    def break_off(self) -> None:
+        """Begin a request, and reset its connection in the middle, as the end of a process that was killed does."""
+        with socket.create_connection(("127.0.0.1", self._port)) as connection:
+            connection.sendall(b'POST /records HTTP/1.1\r\nHost: app\r\nContent-Length: 1000\r\n\r\n{"topic"')
+            self.get("/healthz")  # by now it has read the beginning
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def healthy(self) -> bool:
         try:
@@ -105,6 +114,12 @@ def test_each_order_counts_once_also_when_the_sidecar_crashes(example: Example) 
     for customer, total in orders:
         sums[customer] += total
     assert example.get("/") == sums
+
+
+def test_a_request_that_breaks_off_takes_nothing_and_ends_nothing(example: Example) -> None:
+    example.break_off()
+    wait_for(example.healthy, "the application still answers", LONG)
+    assert example.get("/") == {}
 
 
 def test_what_is_not_an_order_is_refused_by_name_and_the_others_are_taken(example: Example) -> None:
