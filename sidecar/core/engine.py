@@ -113,8 +113,11 @@ class Engine:
         have had no time to begin. Else as many as fit.
         """
         buffer = self._state.buffer
+        share, room = int(buffer.capacity * POLL_SHARE), buffer.room_records
+        if min(share, room) >= POLL_RECORDS:
+            return POLL_RECORDS
         may_drop = any(p.policy.strategy is not Strategy.BLOCK for p in self._state.partitions.values())
-        return max(1, min(POLL_RECORDS, int(buffer.capacity * POLL_SHARE) if may_drop else buffer.room_records))
+        return max(1, min(POLL_RECORDS, share if may_drop else room))
 
     @property
     def stopped(self) -> dict[TopicPartition, str]:
