@@ -19,8 +19,6 @@ from sidecar.core.intake import blocked_too_long
 from sidecar.core.records import TopicPartition
 from sidecar.core.state import EngineState, Partition
 
-__all__ = ["HoldReason", "Holds"]
-
 Condition = tuple[State, BreakerState, bool, frozenset[HoldReason]]
 
 

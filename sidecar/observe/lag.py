@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sidecar.core.snapshot import PartitionView
+from sidecar.runtime.report import LogEnds
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Lag:
 
     records: int | None
     seconds: float | None
+
+
+def end_of(log_ends: LogEnds | None, view: PartitionView) -> int | None:
+    """Return the log end offset of ``view`` as last asked for; None while unknown."""
+    return None if log_ends is None else log_ends.offsets.get(view.tp)
 
 
 def lag_of(view: PartitionView, log_end: int | None, wall_ms: int) -> Lag:

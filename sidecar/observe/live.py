@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from sidecar.core.snapshot import PartitionView
-from sidecar.observe.lag import Lag, lag_of, total_lag
+from sidecar.observe.lag import Lag, end_of, lag_of, total_lag
 from sidecar.observe.last_events import LoggedEvent
 from sidecar.observe.pulse import Point, point_of
 from sidecar.observe.scene import Scene, Verdict, Why
 from sidecar.observe.status import books_of
 from sidecar.observe.trends import PartitionTrend
-from sidecar.observe.verdicts import end_of, explain, explain_process
+from sidecar.observe.verdicts import explain, explain_process
 
 
 @dataclass(frozen=True, slots=True)

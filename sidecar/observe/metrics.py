@@ -21,11 +21,11 @@ from sidecar.core.books import DropReason, ReleaseReason
 from sidecar.core.breaker import BreakerState
 from sidecar.core.snapshot import BooksView, PartitionView
 from sidecar.observe import metric_defs as defs
-from sidecar.observe.lag import Lag, lag_of
+from sidecar.observe.lag import Lag, end_of, lag_of
 from sidecar.observe.metric_defs import MetricDef
 from sidecar.observe.spans import Spans
 from sidecar.observe.trends import Trend
-from sidecar.observe.verdicts import Scene, end_of, explain
+from sidecar.observe.verdicts import Scene, explain
 from sidecar.runtime.report import FlushCounts, LogEnds, Report
 
 Sample = tuple[tuple[str, ...], float]

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sidecar.observe.lag import Lag, lag_of, total_lag
+from sidecar.observe.lag import Lag, end_of, lag_of, total_lag
 from sidecar.observe.trends import NOTHING_KNOWN, Trend, Trends
 from sidecar.runtime.report import LogEnds, Report
 
@@ -102,5 +102,4 @@ def point_of(report: Report, lag: Lag, trend: Trend) -> Point:
 
 
 def _lag(report: Report, ends: LogEnds | None) -> Lag:
-    known = {} if ends is None else ends.offsets
-    return total_lag(lag_of(view, known.get(view.tp), report.wall_ms) for view in report.engine.partitions)
+    return total_lag(lag_of(view, end_of(ends, view), report.wall_ms) for view in report.engine.partitions)

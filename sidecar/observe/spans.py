@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sidecar.core.holds import HoldReason
+from sidecar.core.hold_reasons import HoldReason
 from sidecar.runtime.report import Report
 
 DRAINED, EXPIRED = "drained", "expired"

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 
 from sidecar.core.breaker import BreakerState
 from sidecar.core.snapshot import BooksView, PartitionView, Snapshot
-from sidecar.observe.lag import Lag, lag_of, total_lag
-from sidecar.observe.verdicts import Scene, Why, end_of, explain, explain_process
+from sidecar.observe.lag import Lag, end_of, lag_of, total_lag
+from sidecar.observe.verdicts import Scene, Why, explain, explain_process
 from sidecar.runtime.report import LogEnds, Report
 
 

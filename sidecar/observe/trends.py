@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from sidecar.core.records import TopicPartition
 from sidecar.core.snapshot import PartitionView
+from sidecar.observe.lag import end_of
 from sidecar.runtime.report import FlushCounts, LogEnds, Report
 
 WINDOW = 20.0
@@ -122,7 +123,7 @@ def _marked(marks: _Marks | None, view: PartitionView, ends: LogEnds | None, now
     """Move the marks of a partition to what its present view says."""
     if marks is None or marks.epoch != view.epoch:
         return _Marks(view.epoch, now, view.position, now, now, view.committable, now)
-    end = None if ends is None else ends.offsets.get(view.tp)
+    end = end_of(ends, view)
     fetched = view.position if view.position is not None else view.committable
     in_kafka = end is not None and fetched is not None and end > fetched
     if view.position != marks.position:

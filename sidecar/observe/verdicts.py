@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sidecar.core.snapshot import PartitionView
-from sidecar.observe.lag import lag_of
+from sidecar.observe.lag import end_of, lag_of
 from sidecar.observe.scene import Case, Scene, Verdict, Why, every, span
 from sidecar.observe.verdict_rules import RULES, keeps_up, silence
-from sidecar.runtime.report import LogEnds
 
-__all__ = ["Scene", "Verdict", "Why", "end_of", "explain", "explain_process"]
+__all__ = ["Scene", "Verdict", "Why", "explain", "explain_process"]
 
 ON_TIME = (Verdict.OK, Verdict.IDLE)
 
@@ -44,11 +43,6 @@ def explain_process(scene: Scene, whys: Sequence[Why] | None = None) -> Why:
     if worst.verdict in ON_TIME:
         return Why(worst.verdict, _on_time(scene, worst.verdict, whys), evidence)
     return Why(worst.verdict, f"{_who(scene, same)}: {worst.sentence}", evidence)
-
-
-def end_of(log_ends: LogEnds | None, view: PartitionView) -> int | None:
-    """Return the log end offset of ``view`` as last asked for; None while unknown."""
-    return None if log_ends is None else log_ends.offsets.get(view.tp)
 
 
 def _without_partitions(scene: Scene) -> Why:

@@ -31,7 +31,9 @@ def test_every_part_of_the_walk_through_is_there(services: dict[str, Any]) -> No
 
 
 def test_its_settings_are_settings_of_the_sidecar(services: dict[str, Any]) -> None:
-    load_settings(services["sidecar"]["environment"])
+    settings = load_settings(services["sidecar"]["environment"])
+    assert settings.topics == (services["orders"]["environment"]["TOPIC"],)
+    assert settings.kafka.bootstrap_servers == services["orders"]["environment"]["KAFKA"]
 
 
 def test_every_file_that_it_mounts_or_builds_from_is_there(services: dict[str, Any]) -> None:

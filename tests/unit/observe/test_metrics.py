@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from sidecar.core.books import DropReason, ReleaseReason
-from sidecar.core.holds import HoldReason
+from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.records import TopicPartition
 from sidecar.observe.flush_stats import OUTCOMES, FlushStats
 from sidecar.observe.metric_defs import METRICS, document
