@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from sidecar.settings import kafka_properties, model
 from sidecar.writers.options import Option
-from sidecar.writers.registry import SCHEMES
+from sidecar.writers.registry import schemes
 
 Schema = dict[str, Any]
 
@@ -99,7 +99,7 @@ def _further(section: type[BaseModel]) -> Iterator[tuple[str, Schema]]:
             if (key := name.replace(".", "_")) not in section.model_fields:
                 yield key, {**_of_property(name), "description": f"librdkafka's {name}"}
     elif section is model.Writer:
-        options = {name: option for entry in SCHEMES.values() for name, option in entry.options.items()}
+        options = {name: option for entry in schemes().values() for name, option in entry.options.items()}
         yield from ((name, _of_option(option)) for name, option in sorted(options.items()))
 
 

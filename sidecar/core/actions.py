@@ -7,6 +7,7 @@ StartFlush          give this batch to a flusher; its result comes back as Flush
 Pause               ``pause()`` these partitions; they stay paused until a Resume, or until they are revoked
 Resume              ``resume()`` and ``seek()`` these partitions to these positions
 Commit              commit these offsets asynchronously; the answer comes back as CommitFinished
+DeadLetter          produce this record to the dead-letter topic; the answer comes back as DeadLetterFinished
 Finish              the drain is over: commit what is committable, leave, exit
 =================== ==============================================================================================
 
@@ -28,6 +29,7 @@ CommitFailed        a commit was refused
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -36,6 +38,7 @@ from sidecar.core.books import DropReason, ReleaseReason
 from sidecar.core.breaker import BreakerState
 from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.records import Batch, Chunk, TopicPartition
+from sidecar.core.results import Said
 
 
 @dataclass(slots=True)
@@ -75,6 +78,30 @@ class Commit:
     """Offsets to commit, all of the current assignment."""
 
     offsets: Mapping[TopicPartition, CommitOffset]
+
+
+class LetterReason(enum.Enum):
+    """Why a record goes to the dead-letter topic."""
+
+    POISON = "poison"
+    RETRIES_EXHAUSTED = "retries_exhausted"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One record (``chunk`` holds nothing else) on its way to the dead-letter topic.
+
+    ``number`` names it in the answer. ``error`` is for people and was logged; ``said`` is for the headers only. ``attempts`` is how often its batch was
+    tried, ``failed_wall_ms`` the Unix time of its first failure.
+    """
+
+    number: int
+    chunk: Chunk
+    reason: LetterReason
+    error: str
+    said: Said
+    attempts: int
+    failed_wall_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +206,7 @@ Action = (
     | Pause
     | Resume
     | Commit
+    | DeadLetter
     | Finish
     | Landed
     | StateChanged

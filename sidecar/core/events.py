@@ -12,6 +12,7 @@ Advanced            the client's position passed offsets that hold no record (ab
 PartitionFailed     a partition cannot go on by policy (its offset is out of range)
 FlushFinished       a flush came to a result
 CommitFinished      the broker answered a commit
+DeadLetterFinished  the dead-letter topic's broker answered for one record
 DrainRequested      finish everything until the deadline, take nothing more
 HoldAsked           take nothing of any partition, for a reason from outside, until it is lifted
 HoldLifted          that reason is gone
@@ -99,6 +100,14 @@ class CommitFinished:
 
     offsets: Mapping[TopicPartition, int]
     epochs: Mapping[TopicPartition, int]
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterFinished:
+    """``number`` is that of :class:`~sidecar.core.actions.DeadLetter`; ``error`` is None once the record is acknowledged by all replicas in sync."""
+
+    number: int
     error: str | None
 
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
 RECORD_BYTES = 192
@@ -174,16 +174,23 @@ def _headers_bytes(headers: Headers) -> int:
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """What one flush hands to the writer: chunks of one or more partitions, those of one partition in offset order."""
+    """What one flush hands to the writer: chunks of one or more partitions, those of one partition in offset order.
+
+    ``expected`` is for a writer that keeps offsets itself (``WriterKind.stored_offsets``; empty for others): by partition the offset that it should find there,
+    None where there should be none. It was read when the partition was assigned, or written by the last flush of the same epoch; dropped and
+    dead-lettered records may lie between it and the first record. A flush writes the records and ``chunk.end`` of the last chunk of each partition in one
+    transaction, and only if it finds what is expected.
+    """
 
     chunks: tuple[Chunk, ...]
     records: int
     nbytes: int
+    expected: Mapping[TopicPartition, int | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, chunks: Sequence[Chunk]) -> Batch:
+    def of(cls, chunks: Sequence[Chunk], expected: Mapping[TopicPartition, int | None] | None = None) -> Batch:
         """Build a batch and its totals from ``chunks``."""
-        return cls(tuple(chunks), sum(map(len, chunks)), sum(chunk.nbytes for chunk in chunks))
+        return cls(tuple(chunks), sum(map(len, chunks)), sum(chunk.nbytes for chunk in chunks), expected or {})
 
 
 def batch_id(batch: Batch) -> str:

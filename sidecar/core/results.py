@@ -9,9 +9,10 @@ result     meaning                                                       what th
 Delivered  every record was taken                                        completes them
 Partial    every record was taken but those named                        completes the others, acts on each failure
 Retriable  none is known to be taken, the same batch may pass later       waits (full jitter, ``wait`` at least), repeats
-Poison     none is known to be taken, one record at least never will be  isolates it, then stops or drops
+Poison     none is known to be taken, one record at least never will be  isolates it, then dead-letters, stops or drops
 TooLarge   none was taken, fewer records may pass                        repeats with half
 Systemic   none was taken, no batch would be                             opens the breaker, holds the partitions
+Fenced     none was taken: the downstream's own offsets are others       asks for those offsets, begins there again
 ========== ============================================================= =========================================
 """
 
@@ -21,6 +22,23 @@ import enum
 from dataclasses import dataclass
 
 from sidecar.core.records import TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the downstream said of a failure, for the headers of a dead letter; never logged.
+
+    ``status`` is its own code (an HTTP status, a SQLSTATE), ``text`` the beginning of its answer, :data:`LONGEST_TEXT` characters at most.
+    """
+
+    status: str = ""
+    text: str = ""
+
+
+LONGEST_TEXT = 256
+"""How much of an answer is kept, in characters."""
+
+NOTHING_SAID = Said()
 
 
 class FailureAction(enum.Enum):
@@ -51,6 +69,7 @@ class Partial:
 
     failures: tuple[RecordFailure, ...]
     wait: float | None = None
+    said: Said = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +82,20 @@ class Retriable:
     reason: str
     wait: float | None = None
     too_many: bool = False
+    said: Said = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """Nothing is known to be taken; at least one record of the batch never will be."""
+    """Nothing is known to be taken; at least one record of the batch never will be.
+
+    ``named`` are those that the writer knows by name (each a record of the batch, each to be rejected; empty: it knows none, and the
+    batch is bisected). The others are sent again at once.
+    """
 
     reason: str
+    named: tuple[RecordFailure, ...] = ()
+    said: Said = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +112,15 @@ class Systemic:
     reason: str
 
 
-Result = Delivered | Partial | Retriable | Poison | TooLarge | Systemic
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """Nothing was taken: for ``tps`` (never empty, each of the batch) the offset that the downstream keeps is not the expected one.
+
+    Another owner has written, or an answer to a write of our own was lost. See ``Batch.expected``.
+    """
+
+    tps: tuple[TopicPartition, ...]
+    reason: str
+
+
+Result = Delivered | Partial | Retriable | Poison | TooLarge | Systemic | Fenced

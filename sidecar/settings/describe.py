@@ -54,7 +54,10 @@ def _rows_of_writer(settings: Settings, given: Mapping[str, Given]) -> Iterator[
     for option, meaning in registry.options_of(settings.writer.url).items():
         name = f"SIDECAR_WRITER__{option.upper()}"
         default = as_size(int(meaning.default)) if meaning.kind == "size" else str(meaning.default)
-        yield Row(name, given[name].text, given[name].source) if name in given else Row(name, default, "default")
+        if name not in given:
+            yield Row(name, default, "default")
+        else:
+            yield Row(name, HIDDEN if meaning.kind == "secret" else given[name].text, given[name].source)
 
 
 def _rows_of_kafka(settings: Settings, given: Mapping[str, Given]) -> Iterator[Row]:

@@ -13,7 +13,7 @@ from sidecar.settings.environment import fields
 from sidecar.settings.memory import FETCH_MAX_BYTES, prefetch_of
 from sidecar.settings.units import as_size
 from sidecar.writers.options import Option
-from sidecar.writers.registry import SCHEMES
+from sidecar.writers.registry import schemes
 
 HEAD = """\
 # Settings
@@ -98,16 +98,16 @@ def _choices(field: FieldInfo) -> str:
 
 
 def _writers() -> Iterator[str]:
-    for option, schemes in _schemes_by_option():
+    for option, having in _schemes_by_option():
         name, meaning = option
         default = as_size(int(meaning.default)) if meaning.kind == "size" else meaning.default
-        writers = ", ".join(f"`{scheme}:`" for scheme in schemes)
+        writers = ", ".join(f"`{scheme}:`" for scheme in having)
         yield f"| {writers} | `SIDECAR_WRITER__{name.upper()}` | `{default}` | {meaning.help} |\n"
 
 
 def _schemes_by_option() -> Iterator[tuple[tuple[str, Option], list[str]]]:
     found: dict[tuple[str, Option], list[str]] = {}
-    for scheme, entry in SCHEMES.items():
+    for scheme, entry in schemes().items():
         for option in entry.options.items():
             found.setdefault(option, []).append(scheme)
     yield from found.items()

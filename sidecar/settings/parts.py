@@ -11,14 +11,16 @@ from sidecar.settings import kafka_properties, memory, units
 from sidecar.settings.model import Buffer, Settings
 from sidecar.writers import registry
 from sidecar.writers.options import Option, Value
-from sidecar.writers.protocol import WriterKind
+from sidecar.writers.protocol import Membership, Surroundings, WriterKind
 
 _READERS: Mapping[str, Callable[[str], Value]] = {
     "size": units.size,
     "duration": units.duration,
     "count": units.count,
+    "switch": units.switch,
     "choice": str,
     "text": str,
+    "secret": str,
 }
 
 
@@ -74,15 +76,16 @@ def memory_limit(settings: Settings) -> int:
     return _known(settings.memory.limit)
 
 
-def writer_kind(settings: Settings) -> WriterKind:
-    """Return the downstream."""
-    return writer_kind_of(settings.writer.url, settings.writer.given)
+def writer_kind(settings: Settings, membership: Callable[[], Membership | None] = lambda: None) -> WriterKind:
+    """Return the downstream; ``membership`` returns our present place in the consumer group."""
+    surroundings = Surroundings(settings.kafka.group_id, consumer_config(settings), membership)
+    return writer_kind_of(settings.writer.url, settings.writer.given, surroundings)
 
 
-def writer_kind_of(url: str, given: Mapping[str, str]) -> WriterKind:
+def writer_kind_of(url: str, given: Mapping[str, str], surroundings: Surroundings | None = None) -> WriterKind:
     """Return the downstream of a URL and its options as text. Raises ConfigurationError for what cannot work."""
     options = registry.options_of(url)
-    return registry.kind(url, {name: _read(name, text, options.get(name)) for name, text in given.items()})
+    return registry.kind(url, {name: _read(name, text, options.get(name)) for name, text in given.items()}, surroundings)
 
 
 def _read(name: str, text: str, option: Option | None) -> Value:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sidecar.core.records import Batch
 from sidecar.core.results import Delivered, Result
 from sidecar.writers.options import Options, Value
-from sidecar.writers.protocol import WriterKind
+from sidecar.writers.protocol import Surroundings, WriterKind
 
 OPTIONS: Options = {}
 
@@ -26,6 +26,6 @@ class DiscardWriter:
         """There is nothing to give back."""
 
 
-def kind(_url: str, _options: Mapping[str, Value]) -> WriterKind:
+def kind(_url: str, _options: Mapping[str, Value], _surroundings: Surroundings) -> WriterKind:
     """Return the writer; the rest of the URL means nothing."""
     return WriterKind("discard:", DiscardWriter, max_in_flight=None, needs_headers=False)

@@ -26,7 +26,7 @@ from sidecar.core.records import Batch
 from sidecar.core.results import Delivered, Result, Systemic
 from sidecar.writers import ndjson
 from sidecar.writers.options import Option, Options, Value
-from sidecar.writers.protocol import WriterKind
+from sidecar.writers.protocol import Surroundings, WriterKind
 
 OPTIONS: Options = {
     "rotate_size": Option("size", 64 * 1024 * 1024, "begin a new file when this one would grow above it"),
@@ -117,7 +117,7 @@ class FileWriter:
         return f"file {self._path}: {error.strerror}"
 
 
-def kind(url: str, options: Mapping[str, Value]) -> WriterKind:
+def kind(url: str, options: Mapping[str, Value], _surroundings: Surroundings) -> WriterKind:
     """Return the writer for ``url``; raises ConfigurationError."""
     parts = urlsplit(url)
     path = Path(unquote(parts.path))

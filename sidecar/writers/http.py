@@ -21,7 +21,7 @@ from sidecar.writers import http_target, ndjson, values
 from sidecar.writers.http_answers import longest, result_of
 from sidecar.writers.http_connection import Connection
 from sidecar.writers.options import Option, Options, Value
-from sidecar.writers.protocol import WriterKind
+from sidecar.writers.protocol import Surroundings, WriterKind
 
 OPTIONS: Options = {
     "body": Option(
@@ -76,7 +76,7 @@ class HttpWriter:
         self._connection.close()
 
 
-def kind(url: str, options: Mapping[str, Value]) -> WriterKind:
+def kind(url: str, options: Mapping[str, Value], _surroundings: Surroundings) -> WriterKind:
     """Return the writer for ``url``; raises ConfigurationError."""
     target = http_target.parse(url)
     tls = ssl.create_default_context() if target.tls else None

@@ -14,10 +14,11 @@ class Option:
     """One option of a writer, ``SIDECAR_WRITER__<NAME>``.
 
     ``kind`` says how people write it and what the writer gets: a ``choice`` one of ``choices`` (``later`` lists those that
-    are known and not supported by this version), a ``size`` bytes, a ``duration`` seconds, a ``count`` an integer, a ``text`` itself.
+    are known and not supported by this version), a ``size`` bytes, a ``duration`` seconds, a ``count`` an integer, a ``switch`` a bool,
+    a ``text`` itself, and so does a ``secret``, which is never shown.
     """
 
-    kind: Literal["choice", "size", "duration", "count", "text"]
+    kind: Literal["choice", "size", "duration", "count", "switch", "text", "secret"]
     default: Value
     help: str
     choices: tuple[str, ...] = ()

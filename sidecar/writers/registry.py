@@ -1,44 +1,45 @@
-"""Which writer a URL means, and what can be set for it: the only module that knows all writers.
+"""Which writer a URL means, and what can be set for it.
 
-``SIDECAR_WRITER__URL`` picks the writer by its scheme, ``SIDECAR_WRITER__<OPTION>`` sets its options.
+``SIDECAR_WRITER__URL`` picks the writer by its scheme, ``SIDECAR_WRITER__<OPTION>`` sets its options. A scheme is one of :data:`BUILT_IN`, or
+an entry point of the group :data:`GROUP`, by its name, that is a :class:`~sidecar.writers.protocol.Scheme`: so others can add writers, and
+one that needs a library is loaded only when it is asked for. What is built in cannot be replaced.
+
 Errors name the setting and the mend, and never quote the URL: it may hold a password.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
 from urllib.parse import urlsplit
 
 from sidecar.core.errors import ConfigurationError
 from sidecar.writers import discard, file, http, stdout
 from sidecar.writers.options import Option, Options, Value
-from sidecar.writers.protocol import WriterKind
+from sidecar.writers.protocol import Scheme, Surroundings, WriterKind
 
-__all__ = ["SCHEMES", "Option", "Options", "Value", "kind", "options_of"]
+__all__ = ["BUILT_IN", "GROUP", "Option", "Options", "Scheme", "Value", "kind", "options_of", "schemes"]
 
+GROUP = "kafka_sidecar.writers"
+"""The group of entry points by which a distribution adds writers."""
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """What a writer's module offers: how its URLs look, its options, and how to make its kind."""
-
-    example: str
-    options: Options
-    kind: Callable[[str, Mapping[str, Value]], WriterKind]
-
-
-SCHEMES: Mapping[str, _Entry] = {
-    "http": _Entry("http://host:port/path", http.OPTIONS, http.kind),
-    "https": _Entry("https://host/path", http.OPTIONS, http.kind),
-    "http+unix": _Entry("http+unix://%2Frun%2Fapp.sock/path", http.OPTIONS, http.kind),
-    "file": _Entry("file:///path/name.ndjson", file.OPTIONS, file.kind),
-    "stdout": _Entry("stdout:", stdout.OPTIONS, stdout.kind),
-    "discard": _Entry("discard:", discard.OPTIONS, discard.kind),
+BUILT_IN: Mapping[str, Scheme] = {
+    "http": Scheme("http://host:port/path", http.OPTIONS, http.kind),
+    "https": Scheme("https://host/path", http.OPTIONS, http.kind),
+    "http+unix": Scheme("http+unix://%2Frun%2Fapp.sock/path", http.OPTIONS, http.kind),
+    "file": Scheme("file:///path/name.ndjson", file.OPTIONS, file.kind),
+    "stdout": Scheme("stdout:", stdout.OPTIONS, stdout.kind),
+    "discard": Scheme("discard:", discard.OPTIONS, discard.kind),
 }
-"""The writers of this version, by URL scheme."""
+"""The writers that need nothing but the standard library and msgspec, by URL scheme."""
 
 _LATER = frozenset({"postgresql", "sqlite", "kafka", "python"})
+
+
+def schemes() -> Mapping[str, Scheme]:
+    """Return all writers by URL scheme, those of entry points loaded. Raises ConfigurationError for one that cannot be loaded."""
+    return {point.name: _load(point) for point in _entry_points()} | dict(BUILT_IN)
 
 
 def options_of(url: str) -> Options:
@@ -46,7 +47,7 @@ def options_of(url: str) -> Options:
     return _entry(url).options
 
 
-def kind(url: str, options: Mapping[str, Value]) -> WriterKind:
+def kind(url: str, options: Mapping[str, Value], surroundings: Surroundings | None = None) -> WriterKind:
     """Return the writer for ``url``, with ``options`` (by name, in the units of :class:`Option`) in place of its defaults.
 
     Raises ConfigurationError for a URL or an option that cannot work.
@@ -55,18 +56,40 @@ def kind(url: str, options: Mapping[str, Value]) -> WriterKind:
     _check_form(url)
     for name, value in options.items():
         _check(name, value, entry.options)
-    return entry.kind(url, {name: option.default for name, option in entry.options.items()} | dict(options))
+    effective = {name: option.default for name, option in entry.options.items()} | dict(options)
+    return entry.kind(url, effective, surroundings or Surroundings())
 
 
-def _entry(url: str) -> _Entry:
+def _entry(url: str) -> Scheme:
     scheme, colon, _ = url.partition(":")
     scheme = scheme.lower() if colon else ""
-    if scheme in SCHEMES:
-        return SCHEMES[scheme]
-    supported = "supported are " + ", ".join(entry.example for entry in SCHEMES.values())
+    if scheme in BUILT_IN:
+        return BUILT_IN[scheme]
+    for point in _entry_points():
+        if point.name == scheme:
+            return _load(point)
+    known = schemes()
+    supported = "supported are " + ", ".join(entry.example for entry in known.values())
     if scheme in _LATER:
         raise ConfigurationError(f"SIDECAR_WRITER__URL: {scheme} is not supported by this version; {supported}")
-    raise ConfigurationError(f"SIDECAR_WRITER__URL: it names no known writer{_meant(scheme, SCHEMES)}; {supported}")
+    raise ConfigurationError(f"SIDECAR_WRITER__URL: it names no known writer{_meant(scheme, known)}; {supported}")
+
+
+def _entry_points() -> tuple[EntryPoint, ...]:
+    return tuple(sorted(entry_points(group=GROUP), key=lambda point: point.name))
+
+
+def _load(point: EntryPoint) -> Scheme:
+    origin = f"the writer {point.name!r} of {point.dist.name if point.dist else point.value}"
+    try:
+        scheme = point.load()
+    except Exception as error:  # the code of others
+        raise ConfigurationError(f"SIDECAR_WRITER__URL: {origin} cannot be loaded ({type(error).__name__}: {error})") from error
+    if not isinstance(scheme, Scheme):
+        raise ConfigurationError(
+            f"SIDECAR_WRITER__URL: {origin} is no sidecar.writers.protocol.Scheme: its entry point must name one"
+        )
+    return scheme
 
 
 def _check_form(url: str) -> None:

@@ -16,7 +16,7 @@ from sidecar.core.records import Batch
 from sidecar.core.results import Delivered, Result, Retriable, Systemic
 from sidecar.writers import ndjson
 from sidecar.writers.options import Options, Value
-from sidecar.writers.protocol import WriterKind
+from sidecar.writers.protocol import Surroundings, WriterKind
 
 OPTIONS: Options = {}
 
@@ -49,7 +49,7 @@ class StdoutWriter:
         """Leave standard output open: it belongs to the process."""
 
 
-def kind(_url: str, _options: Mapping[str, Value]) -> WriterKind:
+def kind(_url: str, _options: Mapping[str, Value], _surroundings: Surroundings) -> WriterKind:
     """Return the writer; the rest of the URL means nothing."""
     return WriterKind("stdout:", lambda: StdoutWriter(sys.stdout.fileno()), max_in_flight=1, needs_headers=True)
 

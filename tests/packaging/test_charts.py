@@ -14,7 +14,7 @@ import yaml
 from helm.generate.schema import files, library
 from sidecar.settings import kafka_properties, load_settings
 from sidecar.settings.environment import known
-from sidecar.writers.registry import SCHEMES
+from sidecar.writers.registry import schemes
 from tests.packaging.charts import CASES, CHARTS, GOLDENS, ROOT, Helm, Object, cases, chart_of, values_of, with_charts
 from tests.parts.kubeconform import KUBERNETES, complaints
 
@@ -90,7 +90,7 @@ def test_every_setting_can_be_reached_by_the_values(tree: str) -> None:
 
     reached = {name.replace("SIDECAR__", "SIDECAR_", 1) for name in names(library()["properties"][tree], "SIDECAR")}
     properties = {kafka_properties.setting_of(name) for name in kafka_properties.ALLOWED}
-    options = {f"SIDECAR_WRITER__{name.upper()}" for entry in SCHEMES.values() for name in entry.options}
+    options = {f"SIDECAR_WRITER__{name.upper()}" for entry in schemes().values() for name in entry.options}
     assert reached == known() | properties | options
 
 
