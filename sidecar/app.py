@@ -36,7 +36,7 @@ from sidecar.observe.trends import Trend
 from sidecar.observe.watch import Watch
 from sidecar.runtime.app_health import AppHealthWatch, Checking
 from sidecar.runtime.control import Control, Durations, Gate
-from sidecar.runtime.driver import Driver
+from sidecar.runtime.driver import Driver, Hands
 from sidecar.runtime.flushers import Flushers, Outcome
 from sidecar.runtime.log_ends import LogEndsWatch
 from sidecar.runtime.loop import ExitStatus, Loop, StopRequest
@@ -44,6 +44,7 @@ from sidecar.runtime.marker import Marker
 from sidecar.runtime.membership import Membership
 from sidecar.runtime.orders import Orders
 from sidecar.runtime.report import LogEnds, Report
+from sidecar.runtime.stored_offsets import StoredOffsetsReader
 from sidecar.runtime.watchdog import Bounds, Watchdog
 from sidecar.settings import (
     Settings,
@@ -106,7 +107,11 @@ class App:
             clock=time.monotonic,
             outcomes=outcomes,
         )
-        driver = Driver(engine, client, self._flushers, outcomes, self._watch, time.monotonic)
+        self._reader = (
+            None if kind.stored_offsets is None else StoredOffsetsReader(kind.stored_offsets, outcomes.put, time.monotonic)
+        )
+        hands = Hands(self._flushers.submit, None if self._reader is None else self._reader.ask)
+        driver = Driver(engine, client, hands, outcomes, self._watch, time.monotonic)
         poll_interval = max_poll_interval(settings)
         membership = Membership(driver, min(REVOKE_LONGEST, REVOKE_SHARE * poll_interval))
         self._log = log
@@ -141,6 +146,9 @@ class App:
             if self._app_health is not None:
                 self._app_health.start()
                 running.callback(self._app_health.stop)
+            if self._reader is not None:
+                self._reader.start()
+                running.callback(self._reader.stop)
             running.callback(self._flushers.stop, FLUSHERS_GRACE)
             running.callback(self._log_ends.stop)
             running.callback(self._watchdog.cancel)

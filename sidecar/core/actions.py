@@ -7,6 +7,7 @@ StartFlush          give this batch to a flusher; its result comes back as Flush
 Pause               ``pause()`` these partitions; they stay paused until a Resume, or until they are revoked
 Resume              ``resume()`` and ``seek()`` these partitions to these positions
 Commit              commit these offsets asynchronously; the answer comes back as CommitFinished
+Locate              ask the downstream for the offsets that it keeps of these partitions; the answer comes back as Located
 DeadLetter          produce this record to the dead-letter topic; the answer comes back as DeadLetterFinished
 Finish              the drain is over: commit what is committable, leave, exit
 =================== ==============================================================================================
@@ -78,6 +79,13 @@ class Commit:
     """Offsets to commit, all of the current assignment."""
 
     offsets: Mapping[TopicPartition, CommitOffset]
+
+
+@dataclass(frozen=True, slots=True)
+class Locate:
+    """Partitions, each with its epoch, which the answer must carry."""
+
+    epochs: Mapping[TopicPartition, int]
 
 
 class LetterReason(enum.Enum):
@@ -206,6 +214,7 @@ Action = (
     | Pause
     | Resume
     | Commit
+    | Locate
     | DeadLetter
     | Finish
     | Landed

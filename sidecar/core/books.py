@@ -34,6 +34,7 @@ class ReleaseReason(enum.Enum):
     LOST = "lost"
     SHUTDOWN = "shutdown"
     STOPPED = "stopped"
+    FENCED = "fenced"
 
 
 class Books:

@@ -78,7 +78,7 @@ class Commits:
         offsets = {}
         for tp in tps:
             partition = self._state.partitions.get(tp)
-            if partition is None or partition.ledger.committable is None:
+            if partition is None or partition.unplaced or partition.ledger.committable is None:
                 continue
             if _is_ahead(partition.ledger.committable, partition.committed):
                 offsets[tp] = _commit_offset(partition, partition.ledger.committable)
@@ -95,7 +95,7 @@ class Commits:
 
 def _waits(partition: Partition) -> bool:
     offset = partition.ledger.committable
-    return offset is not None and not partition.revoking and _is_ahead(offset, partition.requested)
+    return offset is not None and not (partition.revoking or partition.unplaced) and _is_ahead(offset, partition.requested)
 
 
 def _is_ahead(offset: int, other: int | None) -> bool:

@@ -66,6 +66,7 @@ class EngineConfig:
     """Everything that the engine is configured by.
 
     ``policy`` returns the policy of a topic; it is asked once per topic.
+    ``stored_offsets`` tells that the downstream keeps offsets, and says where partitions begin.
     ``pause_after`` is how long a hold of every partition means not polling before it means ``pause()``.
     """
 
@@ -77,5 +78,6 @@ class EngineConfig:
     flush: FlushLimits = FlushLimits()
     retry: RetryLimits = RetryLimits()
     on_poison: OnPoison = OnPoison.STOP
+    stored_offsets: bool = False
     pause_after: float = 1.0
     commit_interval: float = 1.0

@@ -158,7 +158,7 @@ class Dispatch:
         if not chunks:
             return False
         state, flow = self._state, self._state.flow
-        batch = Batch.of(chunks)
+        batch = Batch.of(chunks, state.expected(chunks))
         filled = batch.records >= flow.batch_records or batch.nbytes >= flow.batch_bytes * 0.9
         self._last_flight += 1
         flight = Flight(self._last_flight, batch, 0, probe, filled)

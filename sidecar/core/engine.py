@@ -34,7 +34,9 @@ from sidecar.core.events import (
     FlushFinished,
     HoldAsked,
     HoldLifted,
+    Located,
     Lost,
+    Moved,
     PartitionFailed,
     Polled,
     RevokeBegun,
@@ -47,6 +49,7 @@ from sidecar.core.intake import Intake
 from sidecar.core.landing import HASTE, Landing
 from sidecar.core.ownership import Ownership
 from sidecar.core.records import TopicPartition
+from sidecar.core.results import Fenced
 from sidecar.core.snapshot import Snapshot
 from sidecar.core.state import AskedHold, EngineState, StopKind
 from sidecar.core.views import snapshot
@@ -74,12 +77,14 @@ class Engine:
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             Assigned: lambda event, _now: self._ownership.assign(event.starts, event.fresh),
             RevokeBegun: lambda event, _now: self._ownership.begin_revoke(event.partitions),
+            Moved: lambda event, _now: self._ownership.move(event),
+            Located: lambda event, _now: self._ownership.place(event),
             Revoked: lambda event, _now: self._ownership.fence(event.partitions, ReleaseReason.REVOKED),
             Lost: lambda event, _now: self._ownership.fence(event.partitions, ReleaseReason.LOST),
             Polled: self._polled,
             Advanced: self._advanced,
             PartitionFailed: self._partition_failed,
-            FlushFinished: self._landing.land,
+            FlushFinished: self._flush_finished,
             CommitFinished: lambda event, _now: self._commits.finished(event),
             DrainRequested: self._drain,
             HoldAsked: self._ask_hold,
@@ -173,8 +178,17 @@ class Engine:
         """Pass offsets without records; not where records were refused or given back, since the client is past those."""
         for tp, position in event.positions.items():
             partition = self._state.partitions.get(tp)
-            if partition is not None and not (partition.refused or partition.strayed) and partition.stopped is None:
+            if (
+                partition is not None
+                and not (partition.refused or partition.strayed or partition.unplaced)
+                and partition.stopped is None
+            ):
                 partition.ledger.advance(position)
+
+    def _flush_finished(self, event: FlushFinished, now: float) -> None:
+        overtaken = self._landing.land(event, now)
+        if overtaken and isinstance(event.result, Fenced):
+            self._ownership.overtaken(overtaken, event.result.reason)
 
     def _partition_failed(self, event: PartitionFailed, _now: float) -> None:
         partition = self._state.partitions.get(event.tp)
@@ -218,6 +232,7 @@ class Engine:
             self._lift_hold(reason, expired=True)
         self._react(now)
         size = self._state.buffer.size
+        self._ownership.locate()
         self._dispatch.run(now)
         if self._state.buffer.size < size:  # records expired on their way out
             self._react(now)

@@ -4,6 +4,7 @@ A shell tells the engine each event once, in the order in which it happened, on 
 
 =================== ==============================================================================================
 Assigned            partitions are ours now, in a new epoch, from these positions
+Moved               the log of a partition was cut: it goes on further back, in a new epoch
 RevokeBegun         partitions will be taken away: no more intake or flushes of them, what is in flight may finish
 Revoked             they are gone: fence them, give back the rest (what is committable was committed before this)
 Lost                they have been gone for a while: fence, give back, never commit
@@ -12,6 +13,7 @@ Advanced            the client's position passed offsets that hold no record (ab
 PartitionFailed     a partition cannot go on by policy (its offset is out of range)
 FlushFinished       a flush came to a result
 CommitFinished      the broker answered a commit
+Located             the downstream told the offsets that it keeps
 DeadLetterFinished  the dead-letter topic's broker answered for one record
 DrainRequested      finish everything until the deadline, take nothing more
 HoldAsked           take nothing of any partition, for a reason from outside, until it is lifted
@@ -35,11 +37,27 @@ class Assigned:
     """``starts``: the offset each new partition begins at; None where only its first record will tell.
 
     ``fresh`` are those of them that had no committed offset: where they start is committed at once, since another
-    start of the process would find another end of the log, and pass over what came between.
+    start of the process would find another end of the log, and pass over what came between. Where the downstream keeps offsets, they decide (see Located).
     """
 
     starts: Mapping[TopicPartition, int | None]
     fresh: Collection[TopicPartition] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The log was cut: a partition goes on at ``offset``, below its position, in a new epoch, and whatever the downstream keeps."""
+
+    tp: TopicPartition
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """``offsets`` are the next ones by what the downstream keeps, None where it keeps none; ``epochs`` those of the Locate that asked."""
+
+    offsets: Mapping[TopicPartition, int | None]
+    epochs: Mapping[TopicPartition, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +162,8 @@ class Tick:
 
 Event = (
     Assigned
+    | Moved
+    | Located
     | RevokeBegun
     | Revoked
     | Lost
@@ -152,6 +172,7 @@ Event = (
     | PartitionFailed
     | FlushFinished
     | CommitFinished
+    | DeadLetterFinished
     | DrainRequested
     | HoldAsked
     | HoldLifted

@@ -8,7 +8,7 @@ import enum
 class HoldReason(enum.Enum):
     """Why no records are taken of a partition.
 
-    ``OPERATOR``, ``APP`` and ``QUIESCE`` are asked for and lifted by events, and hold every partition; the others follow from the engine's state.
+    ``POSITION`` waits for the offset that the downstream keeps. ``OPERATOR``, ``APP`` and ``QUIESCE`` are asked for and lifted by events, and hold every partition; the others follow from the engine's state.
     """
 
     BUFFER = "buffer"
@@ -16,6 +16,7 @@ class HoldReason(enum.Enum):
     BREAKER = "breaker"
     DRAIN = "drain"
     STOPPED = "stopped"
+    POSITION = "position"
     QUIESCE = "quiesce"
     OPERATOR = "operator"
     APP = "app"

@@ -77,9 +77,9 @@ class Holds:
 
     def _forget_fenced(self) -> None:
         """Drop what is known of partitions that are ours no more, or were assigned anew: the client forgot those pauses itself."""
-        epochs = {tp: partition.epoch for tp, partition in self._state.partitions.items()}
-        self._paused = {tp: epoch for tp, epoch in self._paused.items() if epochs.get(tp) == epoch}
-        self.reasons = {tp: reasons for tp, reasons in self.reasons.items() if tp in epochs}
+        assignments = {tp: partition.assignment for tp, partition in self._state.partitions.items()}
+        self._paused = {tp: assignment for tp, assignment in self._paused.items() if assignments.get(tp) == assignment}
+        self.reasons = {tp: reasons for tp, reasons in self.reasons.items() if tp in assignments}
 
     def _reasons(self, partition: Partition, now: float) -> tuple[HoldReason, ...]:
         state = self._state
@@ -89,6 +89,8 @@ class Holds:
         reasons += [reason for reason in ASKED if reason in state.asked]
         if partition.stopped is not None:
             reasons.append(HoldReason.STOPPED)
+        if partition.unplaced:
+            reasons.append(HoldReason.POSITION)
         if self._breaker_holds():
             reasons.append(HoldReason.BREAKER)
         reasons += self._pressure_reasons(partition, now)
@@ -135,12 +137,16 @@ class Holds:
         self.polling = not waits
 
     def _pause(self, *, waits_only: bool) -> None:
-        """Pause what is held and is not paused yet; a partition with refused records at once, the client is past them."""
+        """Pause what is held and is not paused yet; at once what must be sought: the client is past refused records, and an unplaced partition is elsewhere."""
         partitions = self._state.partitions
-        wanted = [tp for tp in self.reasons if tp not in self._paused and (not waits_only or partitions[tp].refused)]
+        wanted = [
+            tp
+            for tp in self.reasons
+            if tp not in self._paused and (not waits_only or partitions[tp].refused or partitions[tp].unplaced)
+        ]
         wanted += [tp for tp, p in partitions.items() if p.refused and tp not in self.reasons and tp not in self._paused]
         if wanted:
-            self._paused.update({tp: partitions[tp].epoch for tp in wanted})
+            self._paused.update({tp: partitions[tp].assignment for tp in wanted})
             self.pauses += len(wanted)
             self._state.actions.append(Pause(wanted))
 
@@ -148,7 +154,7 @@ class Holds:
         positions = {}
         for tp in [tp for tp in self._paused if tp not in self.reasons]:
             partition = self._state.partitions[tp]
-            partition.refused = 0
+            partition.refused, partition.strayed = 0, False
             positions[tp] = partition.ledger.position
             del self._paused[tp]
         if positions:

@@ -48,7 +48,7 @@ class Intake:
         """Take the records of ``chunk`` as far as the policy allows."""
         state = self._state
         partition = state.current(chunk)
-        if partition is None or partition.revoking or state.draining or partition.stopped is not None:
+        if partition is None or partition.revoking or state.draining or partition.stopped is not None or partition.unplaced:
             self._give_back(chunk, partition)
             return
         unseen = _unseen(chunk, partition.ledger.position)
@@ -61,10 +61,12 @@ class Intake:
         """Release records that came too late.
 
         The interleaving: consume() took them from the client's queue, then a callback inside the same call revoked the partition; or
-        the drain, or a stop, began while they were on their way.
+        the drain, or a stop, began while they were on their way. One that is unplaced is sought before anything is taken of it.
         """
         if partition is not None:
             partition.strayed = True
+            if partition.unplaced:
+                _begin(partition, chunk.start)
         if partition is not None and partition.stopped is not None:
             reason = ReleaseReason.STOPPED
         else:

@@ -7,6 +7,7 @@ downstream may have taken it, and then it was delivered, but its offset is no lo
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import groupby
 
 from sidecar.core.actions import FlushFailed, Landed
@@ -15,7 +16,7 @@ from sidecar.core.breaker import BreakerSignal, BreakerState
 from sidecar.core.config import OnPoison
 from sidecar.core.events import FlushFinished
 from sidecar.core.records import Batch, Chunk, TopicPartition
-from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Retriable, Systemic, TooLarge
+from sidecar.core.results import Delivered, FailureAction, Fenced, Partial, Poison, RecordFailure, Retriable, Systemic, TooLarge
 from sidecar.core.retry import backoff
 from sidecar.core.state import EngineState, Flight, Partition, StopKind, Suspect
 
@@ -30,11 +31,14 @@ class Landing:
         """Work on the engine's state."""
         self._state = state
 
-    def land(self, event: FlushFinished, now: float) -> None:
-        """Act on one result. The result of a flight that was abandoned at the end of a drain is nobody's any more."""
+    def land(self, event: FlushFinished, now: float) -> Collection[TopicPartition]:
+        """Act on one result; return the partitions of which another owner has written.
+
+        The result of a flight that was abandoned at the end of a drain is nobody's any more.
+        """
         flight = self._state.flights.get(event.flight)
         if flight is None:
-            return
+            return ()
         match event.result:
             case Delivered():
                 self._delivered(flight, event.seconds, now)
@@ -48,6 +52,9 @@ class Landing:
                 self._poisoned(flight, event.result.reason, now)
             case TooLarge():
                 self._too_large(flight, event.result.reason, now)
+            case Fenced():
+                return self._fenced(flight, event.result, now)
+        return ()
 
     def hasten_retries(self, now: float) -> None:
         """Bring waiting retries forward, each once: answers to others come too often for it to keep any distance else."""
@@ -139,6 +146,14 @@ class Landing:
         self._return_all(flight)
         self._answered(flight, now)
 
+    def _fenced(self, flight: Flight, result: Fenced, now: float) -> list[TopicPartition]:
+        """Put everything back; return those partitions that are still the same assignment as the flight's."""
+        current = {chunk.tp for chunk in flight.batch.chunks if self._state.current(chunk) is not None}
+        self._say_failed(flight, result.reason)
+        self._return_all(flight)
+        self._answered(flight, now)
+        return [tp for tp in result.tps if tp in current]
+
     def _answered(self, flight: Flight, now: float) -> None:
         """Close the breaker if it waits for this answer, and bring waiting retries forward: the downstream answers."""
         if flight.probe or self._state.breaker.state is BreakerState.CLOSED:
@@ -153,6 +168,7 @@ class Landing:
         partition = state.current(chunk)
         if partition is not None:
             partition.ledger.complete(chunk)
+            partition.stored, partition.fences = chunk.end, 0
             if partition.suspect is not None:
                 _clear(partition, len(chunk))
 
@@ -201,7 +217,7 @@ class Landing:
             self._retire(flight)
         elif len(chunks) != len(flight.batch.chunks) or any(a is not b for a, b in zip(chunks, flight.batch.chunks, strict=True)):
             self._free(flight)
-            flight.batch = Batch.of(chunks)
+            flight.batch = Batch.of(chunks, self._state.expected(chunks))
             self._state.busy.update({chunk.tp for chunk in chunks})
 
     def _retire(self, flight: Flight) -> None:

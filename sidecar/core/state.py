@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -27,6 +28,7 @@ class StopKind(enum.Enum):
 
     POISON = "poison"
     OFFSET_OUT_OF_RANGE = "offset_out_of_range"
+    FENCED = "fenced"
 
 
 @dataclass(slots=True)
@@ -52,7 +54,11 @@ class Partition:
 
     ``refused`` is the accounted size of a polled record that did not fit; until there is
     room for it the partition is paused and will be sought back to its position.
-    ``strayed`` tells that polled records were given back unseen by the ledger: the client's position is past them for the rest of the epoch.
+    ``strayed`` tells that the client stands elsewhere than the ledger: it gave records that were given back unseen, or the downstream told another
+    offset. It ends when the partition is sought.
+    ``unplaced`` tells that the offset which the downstream keeps is not known yet: nothing is taken until then (``asked``: it was asked for). ``stored`` is that
+    offset, None where there is none; ``fences`` counts how often in a row another one was found there. ``assignment`` is the epoch in which the client was
+    assigned it.
     ``requested`` is the last offset that a commit was asked for, ``committed`` the last that was acknowledged.
     """
 
@@ -70,6 +76,11 @@ class Partition:
     last_timestamp: int | None = None
     requested: int | None = None
     committed: int | None = None
+    assignment: int = 0
+    unplaced: bool = False
+    asked: bool = False
+    stored: int | None = None
+    fences: int = 0
 
 
 @dataclass(slots=True)
@@ -186,6 +197,23 @@ class EngineState:
         for chunk in self.buffer.drop_partition(partition.tp):
             self.release(chunk, ReleaseReason.STOPPED)
         self.actions.append(PartitionStopped(partition.tp, reason))
+
+    def begin(self, tp: TopicPartition, start: int | None) -> Partition:
+        """Begin a new epoch of ``tp`` at ``start``, in the same assignment if there is one."""
+        epoch = self.epochs[tp] = self.epochs.get(tp, 0) + 1
+        old = self.partitions.get(tp)
+        partition = Partition(
+            tp, epoch, self.policy(tp.topic), Ledger(start), assignment=epoch if old is None else old.assignment
+        )
+        self.partitions[tp] = partition
+        self.holds_stale = True
+        return partition
+
+    def expected(self, chunks: Iterable[Chunk]) -> dict[TopicPartition, int | None] | None:
+        """Return what a downstream that keeps offsets should find before these chunks are written; None for one that keeps none."""
+        if not self.config.stored_offsets:
+            return None
+        return {chunk.tp: self.partitions[chunk.tp].stored for chunk in chunks}
 
     def signal_breaker(self, signal: BreakerSignal, now: float, reason: str | None = None) -> None:
         """Move the breaker and say so."""

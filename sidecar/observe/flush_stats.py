@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from sidecar.core.records import Chunk
-from sidecar.core.results import Delivered, Partial, Poison, Result, Retriable, Systemic, TooLarge
+from sidecar.core.results import Delivered, Fenced, Partial, Poison, Result, Retriable, Systemic, TooLarge
 from sidecar.observe.lag import age_seconds
 from sidecar.runtime.report import FlushCounts
 
@@ -36,6 +36,7 @@ _OUTCOMES: dict[type[Result], str] = {
     Poison: "poison",
     TooLarge: "too_large",
     Systemic: "systemic",
+    Fenced: "fenced",
 }
 
 OUTCOMES = tuple(_OUTCOMES.values())

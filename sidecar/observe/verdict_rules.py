@@ -26,6 +26,9 @@ STUCK_AFTER = 60.0
 ASSIGNED_WITHIN = 30.0
 """Seconds that Kafka has to tell where a partition that was just assigned begins and ends."""
 
+LOCATED_WITHIN = 5.0
+"""Seconds that a downstream which keeps offsets has to tell one."""
+
 STORM = 4
 """Assignments and revocations within the trends' window that make a storm: a calm change of members is two."""
 
@@ -71,6 +74,15 @@ def _application(case: Case) -> Why | None:
     reason = case.engine.asked_holds.get(HoldReason.APP.value, "no reason given")
     sentence = f"the application is not healthy ({reason}); {_here(case)}"
     return Why(Verdict.DOWNSTREAM_DOWN, sentence, {"failure": reason, **case.counts})
+
+
+def _unplaced(case: Case) -> Why | None:
+    if not case.holds_for(HoldReason.POSITION):
+        return None
+    age = 0.0 if case.trend is None else case.trend.assigned_for
+    verdict = Verdict.REBALANCING if age < LOCATED_WITHIN else Verdict.DOWNSTREAM_DOWN
+    sentence = f"assigned {span(age)} ago; the downstream has not told yet at which offset to go on"
+    return Why(verdict, sentence, {"assigned_seconds": round(age, 1)})
 
 
 def _caught_up(case: Case) -> Why | None:
@@ -265,6 +277,7 @@ RULES: tuple[Callable[[Case], Why | None], ...] = (
     _stopped,
     _by_hand,
     _application,
+    _unplaced,
     _caught_up,
     _isolating,
     _breaker,

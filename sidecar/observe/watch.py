@@ -49,6 +49,10 @@ class Watch:
         """Log it."""
         self._log.info(name, **fields)
 
+    def trouble(self, name: str, **fields: object) -> None:
+        """Log it as a warning."""
+        self._log.warning(name, **fields)
+
     @property
     def last_delivery_wall(self) -> float | None:
         """When something was last delivered."""

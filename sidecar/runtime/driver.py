@@ -8,16 +8,27 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from sidecar.core.actions import Action, Commit, Finish, Landed, Pause, Resume, StartFlush
+from sidecar.core.actions import Action, Commit, DeadLetter, Finish, Landed, Locate, Pause, Resume, StartFlush
 from sidecar.core.engine import Engine
-from sidecar.core.events import CommitFinished, Event
+from sidecar.core.events import CommitFinished, DeadLetterFinished, Event, Located
 from sidecar.runtime.client import Client
 from sidecar.runtime.commands import AppChanged, Command, Ordered
-from sidecar.runtime.flushers import Flushed, Flushers, Outcome
+from sidecar.runtime.flushers import Flushed, Outcome
 from sidecar.runtime.observer import Observer
+from sidecar.runtime.stored_offsets import NotLocated
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Who carries out what the client does not; what is not there is never asked for."""
+
+    flush: Callable[[StartFlush], None]
+    locate: Callable[[Locate], None] | None = None
+    dead_letter: Callable[[DeadLetter], None] | None = None
 
 
 class Driver:
@@ -27,12 +38,12 @@ class Driver:
         self,
         engine: Engine,
         client: Client,
-        flushers: Flushers,
+        hands: Hands,
         outcomes: SimpleQueue[Outcome],
         observer: Observer,
         clock: Callable[[], float],
     ) -> None:
-        """``outcomes`` is where ``flushers`` put what came of their flushes; ``clock`` is monotonic."""
+        """``outcomes`` is where ``hands`` put what came of their work; ``clock`` is monotonic."""
         self.engine = engine
         self.client = client
         self.observer = observer
@@ -44,13 +55,17 @@ class Driver:
         self._events: deque[Event] = deque()
         self._handling = False
         self._hands: dict[type, Callable[[Any], None]] = {
-            StartFlush: flushers.submit,
+            StartFlush: hands.flush,
             Pause: lambda action: client.pause(action.partitions),
             Resume: lambda action: client.resume(action.positions),
             Commit: lambda action: client.commit(action.offsets),
             Finish: self._finish,
             Landed: lambda action: observer.landed(action.chunks),
         }
+        if hands.locate is not None:
+            self._hands[Locate] = hands.locate
+        if hands.dead_letter is not None:
+            self._hands[DeadLetter] = hands.dead_letter
 
     def handle(self, event: Event) -> None:
         """Let the engine decide on ``event`` and do what it says; from within an action, after that action's event."""
@@ -83,6 +98,14 @@ class Driver:
     def _take(self, outcome: Outcome) -> None:
         if isinstance(outcome, Ordered | AppChanged):
             self.commands.append(outcome)
+            return
+        if isinstance(outcome, Located | DeadLetterFinished):
+            self.handle(outcome)
+            return
+        if isinstance(outcome, NotLocated):
+            self.observer.trouble(
+                "stored_offsets.not_read", partitions=outcome.partitions, attempts=outcome.attempts, reason=outcome.reason
+            )
             return
         if not isinstance(outcome, Flushed):
             raise outcome

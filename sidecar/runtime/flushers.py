@@ -13,8 +13,9 @@ from queue import SimpleQueue
 
 from sidecar.core.actions import StartFlush
 from sidecar.core.errors import SidecarError
-from sidecar.core.events import FlushFinished
+from sidecar.core.events import DeadLetterFinished, FlushFinished, Located
 from sidecar.runtime.commands import Command
+from sidecar.runtime.stored_offsets import NotLocated
 from sidecar.writers.protocol import Writer
 
 
@@ -30,8 +31,8 @@ class Flushed:
     records: int
 
 
-Outcome = Flushed | Exception | Command
-"""What comes to the loop by its queue: what came of a flush, or what another thread wants."""
+Outcome = Flushed | Located | NotLocated | DeadLetterFinished | Exception | Command
+"""What comes to the loop by its queue: what came of a flush, of a question or of a dead letter, or what another thread wants."""
 
 
 class Flushers:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from sidecar.core.events import Advanced, Assigned, CommitFinished, Lost, PartitionFailed, RevokeBegun, Revoked
+from sidecar.core.events import Advanced, Assigned, CommitFinished, Lost, Moved, PartitionFailed, RevokeBegun, Revoked
 from sidecar.core.records import TopicPartition
 from sidecar.runtime.driver import Driver
 
@@ -74,7 +74,7 @@ class Membership:
             self._driver.handle(Advanced({tp: offset}))
         else:
             self._driver.client.resume({tp: None})
-            self._driver.handle(Assigned({tp: offset}))
+            self._driver.handle(Moved(tp, offset))
 
     def stopped(self, tp: TopicPartition, reason: str) -> None:
         """Stop a partition."""

@@ -26,6 +26,9 @@ class Observer(Protocol):
     def event(self, name: str, **fields: object) -> None:
         """Hear of something that happens now and then: an assignment, a step of the drain."""
 
+    def trouble(self, name: str, **fields: object) -> None:
+        """Hear of something that stands in the way, now and then."""
+
     @property
     def last_delivery_wall(self) -> float | None:
         """When something was last delivered (Unix seconds); None: nothing yet."""

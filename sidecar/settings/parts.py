@@ -28,6 +28,7 @@ def engine_config(settings: Settings) -> EngineConfig:
     """Return what the engine is configured by; the writer's own bound on flushes at a time counts, too."""
     flush, buffer = settings.flush, settings.buffer
     max_batch = min(flush.max_batch, buffer.max_messages)
+    kind = writer_kind(settings)
     policy = _policy(buffer)
     return EngineConfig(
         max_messages=buffer.max_messages,
@@ -42,11 +43,12 @@ def engine_config(settings: Settings) -> EngineConfig:
             min_interval=flush.min_interval,
             max_interval=flush.max_interval,
             target_latency=flush.target_latency,
-            max_in_flight=min(flush.max_in_flight, writer_kind(settings).max_in_flight or flush.max_in_flight),
+            max_in_flight=min(flush.max_in_flight, kind.max_in_flight or flush.max_in_flight),
             timeout=settings.writer.timeout,
         ),
         retry=RetryLimits(max_wait=settings.retry.max_wait),
         on_poison=OnPoison(settings.on_poison),
+        stored_offsets=kind.stored_offsets is not None,
     )
 
 

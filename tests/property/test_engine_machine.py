@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sidecar.core.actions import Commit, Finish, Pause, Resume, StartFlush
+from sidecar.core.actions import Commit, Finish, Locate, Pause, Resume, StartFlush
 from sidecar.core.config import EngineConfig, FlushLimits, OnPoison, Policy, Strategy
 from sidecar.core.engine import Engine
 from sidecar.core.events import (
@@ -25,7 +25,9 @@ from sidecar.core.events import (
     FlushFinished,
     HoldAsked,
     HoldLifted,
+    Located,
     Lost,
+    Moved,
     PartitionFailed,
     Polled,
     RevokeBegun,
@@ -37,6 +39,7 @@ from sidecar.core.records import Batch, TopicPartition
 from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
 from tests.simulation.audit import Audit
 from tests.simulation.broker import SAMPLE_RATE, Log
+from tests.simulation.table import Table
 
 ORDERS = [TopicPartition("orders", number) for number in range(2)]
 CLICKS = [TopicPartition("clicks", number) for number in range(2)]
@@ -73,6 +76,7 @@ class EngineMachine(RuleBasedStateMachine):
         on_poison=st.sampled_from(OnPoison),
         pause_after=st.sampled_from([0.0, 1.0]),
         max_block=st.sampled_from([None, 0.5]),
+        stored_offsets=st.booleans(),
         seed=st.integers(0, 99),
     )
     def begin(  # noqa: PLR0913 -- each is one dial of the configuration
@@ -84,6 +88,7 @@ class EngineMachine(RuleBasedStateMachine):
         on_poison: OnPoison,
         pause_after: float,
         max_block: float | None,
+        stored_offsets: bool,
         seed: int,
     ) -> None:
         policies = {"orders": Policy(), "clicks": Policy(strategy, SAMPLE_RATE, max_block, priority=-1)}
@@ -96,6 +101,7 @@ class EngineMachine(RuleBasedStateMachine):
                 flush=FlushLimits(first_batch=8, max_batch=16, max_batch_bytes=5_000, max_in_flight=2),
                 on_poison=on_poison,
                 pause_after=pause_after,
+                stored_offsets=stored_offsets,
             ),
             Random(seed),
         )
@@ -106,6 +112,8 @@ class EngineMachine(RuleBasedStateMachine):
         self.paused: set[TopicPartition] = set()
         self.running: dict[int, StartFlush] = {}
         self.commits: list[Commit] = []
+        self.table = Table() if stored_offsets else None
+        self.questions: list[Locate] = []
         self.leaving: set[TopicPartition] = set()
         self.assign(ORDERS + CLICKS, known=True)
 
@@ -126,6 +134,8 @@ class EngineMachine(RuleBasedStateMachine):
                     self.positions.update({tp: at for tp, at in action.positions.items() if at is not None})
                 case Commit():
                     self.commits.append(action)
+                case Locate():
+                    self.questions.append(action)
                 case Finish():
                     self.running.clear()
 
@@ -186,12 +196,68 @@ class EngineMachine(RuleBasedStateMachine):
     def finish_a_flush(self, data: st.DataObject, seconds: float) -> None:
         flight = data.draw(st.sampled_from(sorted(self.running)))
         batch = self.running.pop(flight).batch
-        result = data.draw(st.sampled_from(WHOLE).map(lambda make: make()) | partials(batch))
-        self.tell(FlushFinished(flight, result, seconds))
+        whole = st.sampled_from(WHOLE).map(lambda make: make())
+        result = data.draw(whole if self.table else whole | partials(batch))
+        self.tell(FlushFinished(flight, self.written(batch) if isinstance(result, Delivered) else result, seconds))
+
+    def written(self, batch: Batch) -> Result:
+        return Delivered() if self.table is None else self.table.write(batch)
 
     def deliver_everything(self) -> None:
-        while self.running:
-            self.tell(FlushFinished(self.running.popitem()[0], Delivered(), 0.01))
+        while self.running or self.questions:
+            if self.questions:
+                self.answer_where_partitions_begin()
+            if self.running:
+                flight, start = self.running.popitem()
+                self.tell(FlushFinished(flight, self.written(start.batch), 0.01))
+
+    @precondition(lambda self: self.running and self.table)
+    @rule(data=st.data())
+    def lose_the_answer_to_a_flush(self, data: st.DataObject) -> None:
+        """Write it, and do not tell the writer."""
+        flight = data.draw(st.sampled_from(sorted(self.running)))
+        batch = self.running.pop(flight).batch
+        if self.written(batch) == Delivered():
+            self.audit.elsewhere.update((chunk.tp, offset) for chunk in batch.chunks for offset in chunk.offsets)
+        answers: list[Result] = [Retriable("connection lost"), Systemic("refused")]
+        answer = data.draw(st.sampled_from(answers))
+        self.tell(FlushFinished(flight, answer, 0.1))
+
+    @precondition(lambda self: self.questions)
+    @rule()
+    def answer_where_partitions_begin(self) -> None:
+        assert self.table is not None, "asked a downstream that keeps no offsets"
+        question = self.questions.pop(0)
+        self.tell(Located({tp: self.table.offsets.get(tp) for tp in question.epochs}, question.epochs))
+
+    @precondition(lambda self: self.table)
+    @rule(tp=TPS, count=st.integers(1, 10), chance=RARELY)
+    def let_another_owner_write(self, tp: TopicPartition, count: int, chance: int) -> None:
+        if chance or self.table is None:
+            return
+        begin = self.table.offsets.get(tp, 0)
+        records = self.logs[tp].fetch(begin, count, 0, self.now)
+        if records is not None:
+            assert self.table.write(Batch.of([records], {tp: self.table.offsets.get(tp)})) == Delivered()
+            self.audit.elsewhere.update((tp, offset) for offset in records.offsets)
+
+    @precondition(lambda self: self.table)
+    @rule(tp=TPS, back=st.integers(1, 10), chance=RARELY)
+    def cut_the_log(self, tp: TopicPartition, back: int, chance: int) -> None:
+        """Let the client go on further back; the same records count as new ones then."""
+        at = self.positions.get(tp, 0)
+        if chance or not at or self.table is None or tp in self.leaving:
+            return
+        self.positions[tp] = max(0, at - back)
+        self.paused.discard(tp)
+        for offset in self.logs[tp].between(self.positions[tp], self.logs[tp].end):
+            self.table.rows.pop((tp, offset), None)
+        self.tell(Moved(tp, self.positions[tp]))
+
+    @invariant()
+    def no_record_is_in_the_table_twice(self) -> None:
+        if self.table is not None:
+            self.table.check()
 
     @rule(tps=SOME, chance=RARELY)
     def begin_revoke(self, tps: list[TopicPartition], chance: int) -> None:
@@ -265,7 +331,8 @@ class EngineMachine(RuleBasedStateMachine):
     def wait_until_the_quiesce_is_settled(self) -> None:
         """Deliver everything, and let time pass: then nothing is here and all of it is committed, unless the quiesce ended before."""
         for _ in range(100):
-            if HoldReason.QUIESCE not in self.engine.asked or self.engine.snapshot(self.now).is_settled:
+            ended = HoldReason.QUIESCE not in self.engine.asked or self.audit.finished is not None
+            if ended or self.engine.snapshot(self.now).is_settled:
                 return
             self.deliver_everything()
             if self.commits:

@@ -12,7 +12,7 @@ from sidecar.core.actions import Action, Commit, CommitOffset, Dropped, Finish, 
 from sidecar.core.backpressure import State
 from sidecar.core.books import DropReason
 from sidecar.core.engine import Engine
-from sidecar.core.events import Assigned, DrainRequested, Event, FlushFinished, Lost, RevokeBegun, Revoked
+from sidecar.core.events import Assigned, DrainRequested, Event, FlushFinished, Lost, Moved, RevokeBegun, Revoked
 from sidecar.core.records import Chunk, TopicPartition
 from sidecar.core.results import Partial
 from tests.simulation.broker import Log
@@ -31,6 +31,7 @@ class Audit:
         self._lossless = lossless
         self.delivered: Counter[Key] = Counter()
         self.dropped: Counter[Key] = Counter()
+        self.elsewhere: set[Key] = set()
         self._outcomes: set[tuple[TopicPartition, int, int]] = set()
         self._epochs: dict[TopicPartition, int] = {}
         self._revoking: set[TopicPartition] = set()
@@ -56,7 +57,7 @@ class Audit:
         self._asked[tp, offer.epoch] = offer.offset
         log = self._logs[tp]
         for offset in log.between(self._safe_to.get(tp, 0), offer.offset):
-            done = self.delivered[tp, offset] or self.dropped[tp, offset]
+            done = self.delivered[tp, offset] or self.dropped[tp, offset] or (tp, offset) in self.elsewhere
             assert done, f"I1: commit of {tp} at {offer.offset} passes {offset}, which has no outcome"
         self._safe_to[tp] = max(offer.offset, self._safe_to.get(tp, 0))
 
@@ -66,6 +67,8 @@ class Audit:
                 for tp in event.starts:
                     self._epochs[tp] = self._engine.epoch(tp) or 0
                     self._revoking.discard(tp)
+            case Moved():
+                self._epochs[event.tp] = self._engine.epoch(event.tp) or 0
             case RevokeBegun():
                 self._revoking.update(event.partitions)
             case Revoked() | Lost():
@@ -75,6 +78,7 @@ class Audit:
                 self._draining = True
             case FlushFinished():
                 self._finished(event)
+                self._epochs = {tp: self._engine.epoch(tp) or 0 for tp in self._epochs}  # one that was overtaken begins a new one
             case _:
                 pass
 

@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from random import Random
 from typing import NoReturn
 
-from sidecar.core.actions import Action, CommitOffset, StartFlush
+from sidecar.core.actions import Action, CommitOffset, DeadLetter, Locate, StartFlush
 from sidecar.core.config import EngineConfig
 from sidecar.core.engine import Engine
 from sidecar.core.events import CommitFinished, FlushFinished
@@ -16,7 +16,7 @@ from sidecar.core.records import RECORD_BYTES, Batch, Chunk, TopicPartition
 from sidecar.core.results import Delivered, Result
 from sidecar.runtime.client import Client, Listener
 from sidecar.runtime.control import Control, Durations, Gate
-from sidecar.runtime.driver import Driver
+from sidecar.runtime.driver import Driver, Hands
 from sidecar.runtime.flushers import Flushed, Flushers, Outcome
 from sidecar.runtime.loop import Loop
 from sidecar.runtime.membership import Membership
@@ -180,6 +180,9 @@ class FakeObserver:
         assert isinstance(fields, dict)
         self._journal.append(name)
 
+    def trouble(self, name: str, **fields: object) -> None:
+        self._journal.append(f"{name} {fields}")
+
     def counts(self) -> FlushCounts:
         return FlushCounts({}, {}, (), 0.0, (), 0.0)
 
@@ -257,7 +260,10 @@ class World:
         self.engine = Engine(config or EngineConfig(), Random(1))
         client: Client = self.fake
         observer: Observer = self.observer
-        self.driver = Driver(self.engine, client, self.flushers, self.outcomes, observer, self.clock)
+        self.questions: list[Locate] = []
+        self.letters: list[DeadLetter] = []
+        hands = Hands(self.flushers.submit, self.questions.append, self.letters.append)
+        self.driver = Driver(self.engine, client, hands, self.outcomes, observer, self.clock)
         self.membership = Membership(self.driver, REVOKE_TIMEOUT)
         self.control = Control(self.driver, Durations(DRAIN_TIMEOUT, QUIESCE_BOUND), gate or Gate())
         self.loop = Loop(self.driver, self.membership, self.control, self.stop, 1_000_000, lambda: 1_700_000_000.0)
