@@ -109,6 +109,7 @@ ALERTS: Mapping[str, str] = {
     "unintentionalDrops": "a record was dropped by overload or as poison within {window}",
     "offsetsMissed": "Kafka deleted records before they were polled, within {window}",
     "deadLetterRateHigh": "more than {ratio:.0%} of what was polled within {window} went to the dead-letter topic",
+    "deadLettersBlocked": "a partition waits for a dead letter that its topic does not take, or that no delivery has earned",
     "appUnavailable": "the circuit breaker is not closed, the application says that it is unhealthy, or all flushes within {window} failed",
     "kafkaTrouble": "a process has trouble with Kafka",
     "rebalanceStorm": "partitions were taken away more than {perMember} times for each member within {window}",

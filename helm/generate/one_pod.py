@@ -157,6 +157,28 @@ FLUSHES = Row(
             colours=BY_BREAKER,
         ),
         Panel(
+            "Next probe",
+            "While the circuit breaker is open: in how many seconds the application is probed.",
+            (Query(largest(series(defs.NEXT_PROBE)), "next probe"),),
+            "s",
+        ),
+        Panel(
+            "Dead letters on their way",
+            "Records that wait for the dead-letter topic, and partitions whose dead letter cannot be sent: those are held.",
+            (
+                Query(largest(series(defs.LETTERS_WAITING)), "waiting"),
+                Query(largest(series(defs.LETTERS_BLOCKED)), "partitions blocked"),
+            ),
+            "none",
+            colours={"waiting": YELLOW, "partitions blocked": RED},
+        ),
+        Panel(
+            "Dead letters that may be sent",
+            "What deliveries have earned. At 0 a partition with poison is held.",
+            (Query(largest(series(defs.LETTER_TOKENS)), "may be sent"),),
+            "none",
+        ),
+        Panel(
             "Age at delivery",
             "How old records are when the application takes them.",
             tuple(Query(quantile(share, defs.RECORD_AGE), f"p{share * 100:.0f}") for share in (0.5, 0.95, 0.99)),

@@ -20,6 +20,8 @@ StateChanged        the backpressure state moved
 BreakerChanged      the breaker moved
 FlushFailed         a flush failed; when it will be tried again
 Dropped             these offsets were dropped, and why
+DeadLettered        this record is in the dead-letter topic
+DeadLetterFailed    this record is not there yet, and why
 Released            these records were given back uncommitted, and why
 PartitionStopped    a partition is stopped by policy until a restart
 HoldBegan           everything is held for a reason from outside
@@ -169,6 +171,26 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLettered:
+    """``error`` is why the downstream did not take it."""
+
+    tp: TopicPartition
+    offset: int
+    reason: LetterReason
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterFailed:
+    """Its partition waits. ``retry_in`` is in seconds; None while no delivery has earned it."""
+
+    tp: TopicPartition
+    offset: int
+    error: str
+    retry_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Released:
     """Records given back."""
 
@@ -222,6 +244,8 @@ Action = (
     | BreakerChanged
     | FlushFailed
     | Dropped
+    | DeadLettered
+    | DeadLetterFailed
     | Released
     | PartitionStopped
     | HoldBegan

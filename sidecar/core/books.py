@@ -44,6 +44,7 @@ class Books:
         """Begin empty."""
         self.polled: Counter[str] = Counter()
         self.delivered: Counter[str] = Counter()
+        self.dead_lettered: Counter[str] = Counter()
         self.dropped: Counter[tuple[str, DropReason]] = Counter()
         self.released: Counter[tuple[str, ReleaseReason]] = Counter()
 
@@ -57,7 +58,7 @@ class Books:
 
     def unaccounted(self, buffer: BoundedBuffer) -> int:
         """Return the records that the books have lost sight of; anything but 0 is a defect."""
-        outcomes = self.delivered.total() + self.dropped.total() + self.released.total()
+        outcomes = self.delivered.total() + self.dead_lettered.total() + self.dropped.total() + self.released.total()
         return self.polled.total() - outcomes - buffer.size
 
     def view(self, buffer: BoundedBuffer) -> BooksView:
@@ -65,7 +66,7 @@ class Books:
         return BooksView(
             polled=dict(self.polled),
             delivered=dict(self.delivered),
-            dead_lettered={},
+            dead_lettered=dict(self.dead_lettered),
             dropped={(topic, reason.value): count for (topic, reason), count in self.dropped.items()},
             released={(topic, reason.value): count for (topic, reason), count in self.released.items()},
             buffered=buffer.queued_records,

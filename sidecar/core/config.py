@@ -55,10 +55,27 @@ class FlushLimits:
 
 @dataclass(frozen=True, slots=True)
 class RetryLimits:
-    """Full-jitter backoff: attempt ``k`` waits a random time below ``min(max_wait, base * 2**(k-1))`` seconds."""
+    """Full-jitter backoff: attempt ``k`` waits a random time below ``min(max_wait, base * 2**(k-1))`` seconds.
+
+    After ``max_attempts``, or ``max_elapsed`` seconds since the first failure, a record is dead-lettered, if the downstream answers others (None: never).
+    """
 
     base: float = 0.1
     max_wait: float = 60.0
+    max_attempts: int | None = None
+    max_elapsed: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRules:
+    """When a record may go to the dead-letter topic: ``burst`` at first, then one for ``earned_by`` deliveries.
+
+    A larger part of a batch than ``max_share`` is no poison but a failure of the whole; 1 allows any.
+    """
+
+    burst: int = 10
+    earned_by: int = 100
+    max_share: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +83,7 @@ class EngineConfig:
     """Everything that the engine is configured by.
 
     ``policy`` returns the policy of a topic; it is asked once per topic.
+    ``dead_letters`` is None without a dead-letter topic; then ``on_poison`` says what becomes of poison.
     ``stored_offsets`` tells that the downstream keeps offsets, and says where partitions begin.
     ``pause_after`` is how long a hold of every partition means not polling before it means ``pause()``.
     """
@@ -78,6 +96,7 @@ class EngineConfig:
     flush: FlushLimits = FlushLimits()
     retry: RetryLimits = RetryLimits()
     on_poison: OnPoison = OnPoison.STOP
+    dead_letters: DeadLetterRules | None = None
     stored_offsets: bool = False
     pause_after: float = 1.0
     commit_interval: float = 1.0

@@ -6,6 +6,8 @@
   spreads over all flights; at a trickle several share a batch.
 - One flight per partition: order within it is kept through retries.
 - A flight that waits for its retry keeps its place among ``max_in_flight``, so a recovering downstream sees no stampede.
+- Nothing of a partition that waits for a dead letter starts (see :mod:`sidecar.core.dead_letters`).
+- All retries together are bounded by a budget.
 - Suspects of a poisoned batch travel alone (see :class:`~sidecar.core.state.Suspect`).
 - While the breaker is open nothing starts; half-open, one small batch does: the smallest that waits for a retry, else a new one.
 """
@@ -74,7 +76,10 @@ class Dispatch:
     def _retry_due(self, now: float) -> None:
         for flight in self._state.flights.values():
             if flight.due is not None and flight.due <= now:
-                self._again(flight)
+                if self._state.budget.spend(now):
+                    self._again(flight)
+                else:
+                    flight.due = self._state.budget.next_at(now)
 
     def _start_new(self, now: float) -> None:
         state = self._state
@@ -87,8 +92,8 @@ class Dispatch:
     def _ready(self) -> list[Partition]:
         """List the partitions that have queued records and no flight, first in turn first."""
         state = self._state
-        queued, busy = state.buffer.queued, state.busy
-        return [p for tp, p in state.partitions.items() if queued(tp) and not busy[tp] and not p.revoking]
+        queued, busy, waits = state.buffer.queued, state.busy, state.waits_for_letters
+        return [p for tp, p in state.partitions.items() if queued(tp) and not busy[tp] and not p.revoking and tp not in waits]
 
     def _is_due(self, ready: list[Partition], now: float) -> bool:
         buffer, flow = self._state.buffer, self._state.flow

@@ -23,12 +23,14 @@ from sidecar.core.backpressure import Signal, State
 from sidecar.core.books import ReleaseReason
 from sidecar.core.commits import Commits
 from sidecar.core.config import EngineConfig, Strategy
+from sidecar.core.dead_letters import DeadLetters
 from sidecar.core.dispatch import Dispatch
 from sidecar.core.errors import IllegalTransition
 from sidecar.core.events import (
     Advanced,
     Assigned,
     CommitFinished,
+    DeadLetterFinished,
     DrainRequested,
     Event,
     FlushFinished,
@@ -69,10 +71,11 @@ class Engine:
         state = self._state = EngineState.fresh(config, random)
         self._intake = Intake(state)
         self._dispatch = Dispatch(state)
-        self._landing = Landing(state)
+        self._letters = DeadLetters(state)
+        self._landing = Landing(state, self._letters)
         self._holds = Holds(state)
         self._commits = Commits(state)
-        self._ownership = Ownership(state, self._landing)
+        self._ownership = Ownership(state, self._landing, self._letters)
         self._finished = False
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             Assigned: lambda event, _now: self._ownership.assign(event.starts, event.fresh),
@@ -85,6 +88,7 @@ class Engine:
             Advanced: self._advanced,
             PartitionFailed: self._partition_failed,
             FlushFinished: self._flush_finished,
+            DeadLetterFinished: self._letters.finished,
             CommitFinished: lambda event, _now: self._commits.finished(event),
             DrainRequested: self._drain,
             HoldAsked: self._ask_hold,
@@ -141,6 +145,7 @@ class Engine:
         dues = (
             self._dispatch.next_due(now),
             self._holds.next_due(),
+            self._letters.next_due(),
             self._commits.next_due(),
             self._state.drain_deadline,
             *(hold.until for hold in self._state.asked.values()),
@@ -148,10 +153,11 @@ class Engine:
         return min((due for due in dues if due is not None), default=None)
 
     def in_flight_of(self, tps: Iterable[TopicPartition]) -> int:
-        """Count the flushes that a flusher holds now with records of ``tps``."""
+        """Count the flushes that a flusher holds now with records of ``tps``, and their dead letters that are sent."""
         wanted = set(tps)
         running = (flight for flight in self._state.flights.values() if flight.due is None)
-        return sum(any(chunk.tp in wanted for chunk in flight.batch.chunks) for flight in running)
+        letters = sum(letter.sent and letter.chunk.tp in wanted for letter in self._state.letters.values())
+        return letters + sum(any(chunk.tp in wanted for chunk in flight.batch.chunks) for flight in running)
 
     def positions(self) -> dict[TopicPartition, int | None]:
         """Return the offset after the last polled record of each partition."""
@@ -233,8 +239,9 @@ class Engine:
         self._react(now)
         size = self._state.buffer.size
         self._ownership.locate()
+        self._letters.run(now)
         self._dispatch.run(now)
-        if self._state.buffer.size < size:  # records expired on their way out
+        if self._state.buffer.size < size:  # records expired on their way out, or letters were given back
             self._react(now)
         self._holds.update(now)
         if not self._finished:

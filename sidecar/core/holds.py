@@ -91,6 +91,8 @@ class Holds:
             reasons.append(HoldReason.STOPPED)
         if partition.unplaced:
             reasons.append(HoldReason.POSITION)
+        if state.waits_for_letters.get(partition.tp) is not None:
+            reasons.append(HoldReason.DEAD_LETTER)
         if self._breaker_holds():
             reasons.append(HoldReason.BREAKER)
         reasons += self._pressure_reasons(partition, now)

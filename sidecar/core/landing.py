@@ -8,17 +8,29 @@ downstream may have taken it, and then it was delivered, but its offset is no lo
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from itertools import groupby
 
-from sidecar.core.actions import FlushFailed, Landed
-from sidecar.core.books import DropReason, ReleaseReason
+from sidecar.core.actions import FlushFailed, Landed, LetterReason
+from sidecar.core.books import ReleaseReason
 from sidecar.core.breaker import BreakerSignal, BreakerState
-from sidecar.core.config import OnPoison
+from sidecar.core.dead_letters import Blame, DeadLetters
 from sidecar.core.events import FlushFinished
+from sidecar.core.isolation import Isolation, clear
 from sidecar.core.records import Batch, Chunk, TopicPartition
-from sidecar.core.results import Delivered, FailureAction, Fenced, Partial, Poison, RecordFailure, Retriable, Systemic, TooLarge
+from sidecar.core.results import (
+    Delivered,
+    FailureAction,
+    Fenced,
+    Partial,
+    Poison,
+    RecordFailure,
+    Retriable,
+    Systemic,
+    TooLarge,
+)
 from sidecar.core.retry import backoff
-from sidecar.core.state import EngineState, Flight, Partition, StopKind, Suspect
+from sidecar.core.state import EngineState, Flight, Partition
 
 HASTE = 1.0
 """Once the downstream answers again, or a drain or a quiesce begins, no retry waits longer than a random time below this; seconds."""
@@ -27,9 +39,11 @@ HASTE = 1.0
 class Landing:
     """Acts on results."""
 
-    def __init__(self, state: EngineState) -> None:
-        """Work on the engine's state."""
+    def __init__(self, state: EngineState, letters: DeadLetters) -> None:
+        """Work on the engine's state; condemned records become ``letters``."""
         self._state = state
+        self._letters = letters
+        self._isolation = Isolation(state, letters)
 
     def land(self, event: FlushFinished, now: float) -> Collection[TopicPartition]:
         """Act on one result; return the partitions of which another owner has written.
@@ -49,7 +63,7 @@ class Landing:
             case Systemic():
                 self._systemic(flight, event.result, now)
             case Poison():
-                self._poisoned(flight, event.result.reason, now)
+                self._poisoned(flight, event.result, now)
             case TooLarge():
                 self._too_large(flight, event.result.reason, now)
             case Fenced():
@@ -78,68 +92,125 @@ class Landing:
                 self._state.release(chunk, reason)
 
     def _delivered(self, flight: Flight, seconds: float, now: float) -> None:
-        batch = flight.batch
+        state, batch = self._state, flight.batch
         self._retire(flight)
         for chunk in batch.chunks:
             self._deliver(chunk)
-        self._state.flow.flushed(batch.records, seconds, filled=flight.filled)
-        self._state.actions.append(Landed(batch.chunks))
+        state.flow.flushed(batch.records, seconds, filled=flight.filled)
+        state.actions.append(Landed(batch.chunks))
+        self._took_records(batch.records, now)
         self._answered(flight, now)
 
     def _partial(self, flight: Flight, result: Partial, now: float) -> None:
-        """Deliver the records that no failure names, act on the others one by one."""
+        """Deliver the records that no failure names, act on the others one by one; too many rejected ones are a failure of the whole."""
+        state = self._state
+        rejects, records = sum(failure.action is FailureAction.REJECT for failure in result.failures), flight.batch.records
+        flight.mass = self._isolation.is_mass(flight, rejects)
+        landed, again, rejected = self._sort(flight, result)
+        for run in landed:
+            self._deliver(run)
+        for run, failure in rejected:
+            blame = self._isolation.blame(flight, LetterReason.POISON, failure.error, result.said, now)
+            self._condemn(run, replace(blame, proven=True))
+        if landed:
+            state.actions.append(Landed(landed))
+            self._took_records(sum(map(len, landed)), now)
+        self._keep(flight, [run for run in again if not self._released_if_stale(run)])
+        if flight.mass and flight.number in state.flights:
+            why = f"{rejects} of {records} records are rejected, too many to be poison"
+            self._wait(flight, Retriable(why, result.wait), now)
+            self._open(flight, why, now)
+            return
+        self._answered(flight, now)
+        if flight.number in state.flights:
+            self._wait(flight, Retriable(f"{len(again)} records asked to be retried", result.wait), now)
+
+    def _sort(self, flight: Flight, result: Partial) -> tuple[list[Chunk], list[Chunk], list[tuple[Chunk, RecordFailure]]]:
+        """Return the runs that were delivered, those to be sent again, and the single records that are rejected, each with its failure."""
         failures = {(failure.tp, failure.offset): failure for failure in result.failures}
         landed: list[Chunk] = []
         again: list[Chunk] = []
         rejected: list[tuple[Chunk, RecordFailure]] = []
         for run, failure in (pair for chunk in flight.batch.chunks for pair in _runs(chunk, failures)):
             if failure is None:
-                self._deliver(run)
                 landed.append(run)
-            elif failure.action is FailureAction.RETRY:
+            elif failure.action is FailureAction.RETRY or flight.mass:
                 again.append(run)
             else:
                 rejected.append((run, failure))
-        for run, failure in rejected:
-            self._poison(run, failure.error)
-        if landed:
-            self._state.actions.append(Landed(landed))
-        self._keep(flight, [run for run in again if not self._released_if_stale(run)])
-        self._answered(flight, now)
-        if flight.number in self._state.flights:
-            self._wait(flight, Retriable(f"{len(again)} records asked to be retried", result.wait), now)
+        return landed, again, rejected
 
     def _retriable(self, flight: Flight, result: Retriable, now: float) -> None:
+        state = self._state
         self._keep(flight, [chunk for chunk in flight.batch.chunks if not self._released_if_stale(chunk)])
-        if flight.number in self._state.flights:
-            self._wait(flight, result, now)
+        if flight.number in state.flights:
+            flight.failed_at = now if flight.failed_at is None else flight.failed_at
+            if self._is_exhausted(flight, now):
+                blame = self._isolation.blame(flight, LetterReason.RETRIES_EXHAUSTED, result.reason, result.said, now)
+                self._isolate(flight, blame, (), now)
+            else:
+                self._wait(flight, result, now)
+        self._note_failure(flight, result, now)
+
+    def _note_failure(self, flight: Flight, result: Retriable, now: float) -> None:
+        """Tell the breaker; that the rate is limited is no failure, but a probe that is refused for it has not passed."""
+        breaker = self._state.breaker
         if flight.probe:
             flight.probe = False
             self._state.signal_breaker(BreakerSignal.FAILURE, now, result.reason)
+        elif breaker.state is BreakerState.CLOSED and not result.too_many and breaker.note(failed=True, now=now):
+            self._state.signal_breaker(
+                BreakerSignal.TRIPPED, now, f"half of the latest flushes or more failed, the last one: {result.reason}"
+            )
+
+    def _is_exhausted(self, flight: Flight, now: float) -> bool:
+        """Whether a batch was tried for long enough, while the downstream took others: an outage exhausts nothing.
+
+        Where it is divided already to find the record that is to blame, one failure is enough for a part.
+        """
+        state, limits, failed_at = self._state, self._state.config.retry, flight.failed_at
+        if failed_at is None or state.config.dead_letters is None or state.draining or state.delivered_at <= failed_at:
+            return False
+        if self._isolation.is_divided_for_retries(flight.batch):
+            return True
+        tried = limits.max_attempts is not None and flight.attempt >= limits.max_attempts
+        return tried or (limits.max_elapsed is not None and now - failed_at >= limits.max_elapsed)
 
     def _systemic(self, flight: Flight, result: Systemic, now: float) -> None:
         self._say_failed(flight, result.reason)
         self._return_all(flight)
-        if flight.probe or self._state.breaker.state is not BreakerState.HALF_OPEN:
-            self._state.signal_breaker(BreakerSignal.SYSTEMIC, now, result.reason)
+        self._open(flight, result.reason, now)
 
-    def _poisoned(self, flight: Flight, reason: str, now: float) -> None:
-        """Isolate the poison: by partition first, then by halves, in order (2·log2 n + 1 calls for one bad record)."""
-        self._say_failed(flight, reason)
+    def _open(self, flight: Flight, reason: str, now: float) -> None:
+        """Open the breaker. Half-open, it listens to its probe alone."""
+        if flight.probe or self._state.breaker.state is not BreakerState.HALF_OPEN:
+            flight.probe = False
+            self._state.signal_breaker(BreakerSignal.SYSTEMIC, now, reason)
+
+    def _poisoned(self, flight: Flight, result: Poison, now: float) -> None:
+        flight.failed_at = now if flight.failed_at is None else flight.failed_at
+        self._isolate(
+            flight, self._isolation.blame(flight, LetterReason.POISON, result.reason, result.said, now), result.named, now
+        )
+
+    def _isolate(self, flight: Flight, blame: Blame, named: Collection[RecordFailure], now: float) -> None:
+        """Condemn a record that is alone, else suspect all of them; tell the breaker where it is the whole that is at fault."""
+        self._say_failed(flight, blame.error)
+        fault = None
         if flight.batch.records == 1:
             self._retire(flight)
-            self._poison(flight.batch.chunks[0], reason)
+            fault = self._condemn(flight.batch.chunks[0], blame)
         else:
-            groups = self._return_all(flight)
-            for partition, records in groups:
-                left = partition.suspect.left if partition.suspect else 0
-                partition.suspect = Suspect(max(left, records), records if len(groups) == 1 else 0)
-        self._answered(flight, now)
+            self._isolation.suspect(flight.batch, self._return_all(flight), named, blame)
+        if fault is not None:
+            self._open(flight, fault, now)
+        elif blame.reason is LetterReason.POISON:
+            self._answered(flight, now)
 
     def _too_large(self, flight: Flight, reason: str, now: float) -> None:
         batch = flight.batch
         if batch.records == 1:
-            self._poisoned(flight, reason, now)
+            self._poisoned(flight, Poison(reason), now)
             return
         self._say_failed(flight, reason)
         self._state.flow.too_large(batch.records, batch.nbytes)
@@ -159,7 +230,16 @@ class Landing:
         if flight.probe or self._state.breaker.state is BreakerState.CLOSED:
             flight.probe = False
             self._state.signal_breaker(BreakerSignal.SUCCESS, now)
+            self._state.breaker.note(failed=False, now=now)
             self.hasten_retries(now)
+
+    def _took_records(self, records: int, now: float) -> None:
+        """Take note that the downstream took records: it earns dead letters and retries."""
+        state = self._state
+        state.delivered_at = now
+        state.ration.earn(records)
+        state.budget.earn()
+        state.breaker.delivered()
 
     def _deliver(self, chunk: Chunk) -> None:
         state = self._state
@@ -169,25 +249,17 @@ class Landing:
         if partition is not None:
             partition.ledger.complete(chunk)
             partition.stored, partition.fences = chunk.end, 0
+            if self._state.letters:
+                self._letters.taken(chunk.tp)
             if partition.suspect is not None:
-                _clear(partition, len(chunk))
+                clear(partition, len(chunk))
 
-    def _poison(self, chunk: Chunk, reason: str) -> None:
-        """Stop the partition at a record that the downstream will never take, or drop the record."""
-        state, partition = self._state, self._state.current(chunk)
+    def _condemn(self, chunk: Chunk, blame: Blame) -> str | None:
+        """Do away with a record that the downstream will never take; return what is wrong with the whole, if it is."""
+        partition = self._state.current(chunk)
         if self._released_if_stale(chunk) or partition is None:
-            return
-        state.buffer.settle(chunk)
-        if state.config.on_poison is OnPoison.DROP:
-            partition.ledger.complete(chunk)
-            state.drop(chunk, DropReason.POISON, reason)
-            if partition.suspect is not None:
-                _clear(partition, len(chunk))
-                if partition.suspect is not None:
-                    partition.suspect.bad = 0
-        else:
-            state.release(chunk, ReleaseReason.STOPPED)
-            state.stop(partition, StopKind.POISON, f"poison record at offset {chunk.start}: {reason}")
+            return None
+        return self._isolation.condemn(partition, chunk, blame)
 
     def _released_if_stale(self, chunk: Chunk) -> bool:
         """Release a chunk whose partition is no longer the one it came from, or is stopped."""
@@ -244,16 +316,6 @@ class Landing:
 
     def _say_failed(self, flight: Flight, reason: str, retry_in: float | None = None) -> None:
         self._state.actions.append(FlushFailed(flight.number, flight.batch.records, flight.attempt, reason, retry_in))
-
-
-def _clear(partition: Partition, records: int) -> None:
-    """Take ``records`` from the head of the suspects of ``partition``."""
-    suspect = partition.suspect
-    if suspect is not None:
-        suspect.left -= records
-        suspect.bad = max(0, suspect.bad - records)
-        if suspect.left <= 0:
-            partition.suspect = None
 
 
 def _runs(chunk: Chunk, failures: dict[tuple[TopicPartition, int], RecordFailure]) -> list[tuple[Chunk, RecordFailure | None]]:

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from sidecar.core.actions import Locate
 from sidecar.core.books import ReleaseReason
+from sidecar.core.dead_letters import DeadLetters
 from sidecar.core.events import Located, Moved
 from sidecar.core.landing import Landing
 from sidecar.core.ledger import Ledger
@@ -30,10 +31,11 @@ FENCES = 5
 class Ownership:
     """Adds and removes partitions."""
 
-    def __init__(self, state: EngineState, landing: Landing) -> None:
+    def __init__(self, state: EngineState, landing: Landing, letters: DeadLetters) -> None:
         """Work on the engine's state."""
         self._state = state
         self._landing = landing
+        self._letters = letters
         self._has_unplaced = False
 
     def assign(self, starts: Mapping[TopicPartition, int | None], fresh: Collection[TopicPartition]) -> None:
@@ -91,6 +93,7 @@ class Ownership:
             if fences > FENCES:
                 state.stop(partition, StopKind.FENCED, f"{reason}; it happened {fences} times in a row")
                 continue
+            state.fenced[tp] = ReleaseReason.FENCED
             for chunk in state.buffer.drop_partition(tp):
                 state.release(chunk, ReleaseReason.FENCED)
             again = state.begin(tp, partition.ledger.committable)
@@ -123,3 +126,4 @@ class Ownership:
         for chunk in state.buffer.clear():
             state.release(chunk, ReleaseReason.SHUTDOWN)
         self._landing.abandon_all(ReleaseReason.SHUTDOWN)
+        self._letters.release_all(ReleaseReason.SHUTDOWN)

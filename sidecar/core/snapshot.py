@@ -48,6 +48,7 @@ class PartitionView:
     ``oldest_wall_ms`` is the timestamp of the oldest record without an outcome that is here (None: none is here),
     ``last_wall_ms`` that of the last polled record. ``holds`` names the reasons for which no records are taken
     (empty: not held), ``stopped`` says for people why a policy stopped it and ``stopped_by`` names the policy.
+    ``letters`` of its records are on their way to the dead-letter topic, ``letter_trouble`` is what stands in the way (None: nothing).
     ``suspects`` records at its head are being searched for poison, ``retry`` is the failed flush that keeps it waiting.
     """
 
@@ -65,11 +66,13 @@ class PartitionView:
     stopped_by: str | None
     suspects: int
     retry: RetryView | None
+    letters: int = 0
+    letter_trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FlowView:
-    """The flush control and the breaker: what they chose and why nothing moves, if nothing moves."""
+    """The flush control and the breaker: what they chose and why nothing moves, if nothing moves. ``letter_tokens`` are dead letters that may be sent now."""
 
     batch_records: int
     interval: float
@@ -80,6 +83,7 @@ class FlowView:
     breaker: str
     breaker_reason: str | None
     next_probe_in: float | None
+    letter_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

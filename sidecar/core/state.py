@@ -11,16 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from sidecar.core.actions import Action, BreakerChanged, Dropped, PartitionStopped, Released
+from sidecar.core.actions import Action, BreakerChanged, DeadLetter, Dropped, LetterReason, PartitionStopped, Released
 from sidecar.core.backpressure import Backpressure
 from sidecar.core.books import Books, DropReason, ReleaseReason
 from sidecar.core.breaker import Breaker, BreakerSignal, BreakerState
 from sidecar.core.buffer import BoundedBuffer
-from sidecar.core.config import EngineConfig, Policy
+from sidecar.core.config import DeadLetterRules, EngineConfig, Policy
 from sidecar.core.flush_control import FlushControl
 from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.ledger import Ledger
+from sidecar.core.ration import Ration
 from sidecar.core.records import Batch, Chunk, TopicPartition
+from sidecar.core.retry import RetryBudget
 
 
 class StopKind(enum.Enum):
@@ -36,15 +38,22 @@ class Suspect:
     """Records at the head of a partition among which one is poison: bisection in progress.
 
     ``left`` records are suspect. At least one of the first ``bad`` is poison (0: it is not known where). A batch of suspects
-    holds nothing else: all of them while nothing is known, then half of the bad ones, until one is left.
+    holds nothing else: all of them while nothing is known, then half of the bad ones, until one is left. With ``known`` the last of the ``bad`` was named:
+    first those before it, then itself. ``reason``, ``attempts`` and ``failed_at`` are for its dead letter: what was tried so far, since when.
     """
 
     left: int
     bad: int
+    reason: LetterReason
+    attempts: int
+    failed_at: float
+    known: bool = False
 
     @property
     def cap(self) -> int:
         """How many records the next batch may take."""
+        if self.known:
+            return max(1, self.bad - 1)
         return max(1, self.bad // 2) if self.bad else self.left
 
 
@@ -89,7 +98,8 @@ class Flight:
 
     ``probe`` marks the one whose answer the half-open breaker waits for; ``filled`` that the batch was as large as allowed;
     ``fixed`` that ``due`` is not brought forward: the downstream asked for that wait, or it was brought forward already.
-    ``failure`` is what came of its last attempt (None: this is the first), ``limited`` that the downstream limits the rate.
+    ``failure`` is what came of its last attempt (None: this is the first), ``limited`` that the downstream limits the rate, ``failed_at`` when the first
+    attempt failed; ``mass`` that too many of its records were refused for it to be poison.
     """
 
     number: int
@@ -101,6 +111,29 @@ class Flight:
     fixed: bool = False
     failure: str | None = None
     limited: bool = False
+    failed_at: float | None = None
+    mass: bool = False
+
+
+@dataclass(slots=True)
+class Letter:
+    """A dead letter on its way; see :mod:`sidecar.core.dead_letters`.
+
+    ``due`` is when it is sent again after ``failure``, ``tries`` how often it was not acknowledged, ``paid`` that a token was spent on it.
+    """
+
+    letter: DeadLetter
+    unproven: bool
+    sent: bool = False
+    paid: bool = False
+    tries: int = 0
+    due: float | None = None
+    failure: str | None = None
+
+    @property
+    def chunk(self) -> Chunk:
+        """Its record."""
+        return self.letter.chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +150,8 @@ class EngineState:
 
     ``busy`` counts flights by partition, of any epoch, since order is kept across epochs; ``epochs`` remembers the last
     epoch of each partition ever assigned, ``fenced`` why its last assignment ended. ``overflowed`` tells that the
-    present event brought more than fits, ``holds_stale`` that a partition came, went, was stopped or had a record refused since the holds were last computed.
+    present event brought more than fits, ``letters`` are the dead letters that are not acknowledged yet, ``waits_for_letters`` the partitions of which nothing is
+    flushed for them, each with what is wrong (None: nothing), ``delivered_at`` when records were last taken, ``holds_stale`` that a partition came, went, was stopped or had a record refused since the holds were last computed.
     """
 
     config: EngineConfig
@@ -126,10 +160,16 @@ class EngineState:
     backpressure: Backpressure
     breaker: Breaker
     flow: FlushControl
+    rules: DeadLetterRules
+    ration: Ration
+    budget: RetryBudget
     books: Books = field(default_factory=Books)
     partitions: dict[TopicPartition, Partition] = field(default_factory=dict)
     epochs: dict[TopicPartition, int] = field(default_factory=dict)
     flights: dict[int, Flight] = field(default_factory=dict)
+    letters: dict[int, Letter] = field(default_factory=dict)
+    waits_for_letters: dict[TopicPartition, str | None] = field(default_factory=dict)
+    delivered_at: float = float("-inf")
     busy: Counter[TopicPartition] = field(default_factory=Counter)
     fenced: dict[TopicPartition, ReleaseReason] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
@@ -142,6 +182,7 @@ class EngineState:
     @classmethod
     def fresh(cls, config: EngineConfig, random: Random) -> EngineState:
         """Return the state of an engine that has seen nothing yet."""
+        rules = config.dead_letters or DeadLetterRules()
         return cls(
             config=config,
             random=random,
@@ -149,6 +190,9 @@ class EngineState:
             backpressure=Backpressure(config.low_watermark, config.high_watermark),
             breaker=Breaker(config.retry.max_wait, random),
             flow=FlushControl(config.flush),
+            rules=rules,
+            ration=Ration(rules.burst, rules.earned_by),
+            budget=RetryBudget(),
         )
 
     @property

@@ -72,6 +72,8 @@ def _partition(
         stopped_by=None if partition.stopped_by is None else partition.stopped_by.value,
         suspects=0 if partition.suspect is None else partition.suspect.left,
         retry=retry,
+        letters=sum(letter.chunk.tp == partition.tp for letter in state.letters.values()) if state.letters else 0,
+        letter_trouble=state.waits_for_letters.get(partition.tp),
     )
 
 
@@ -95,5 +97,6 @@ def _flow(state: EngineState, now: float) -> FlowView:
         last_failure=max(waiting, key=lambda flight: flight.number).failure if waiting else None,
         breaker=breaker.state.value,
         breaker_reason=breaker.reason,
+        letter_tokens=int(state.ration.tokens),
         next_probe_in=None if breaker.probe_at is None else max(0.0, breaker.probe_at - now),
     )

@@ -12,6 +12,8 @@ Finish             drain.finished       info    each (warning when the deadline 
 FlushFailed        flush.failed         warning at most once an interval by reason
 Dropped            records.dropped      warning at most once an interval by topic and reason
 Released           records.released     info    at most once an interval by partition and reason
+DeadLettered       record.dead_lettered warning at most once an interval by topic and reason
+DeadLetterFailed   dead_letter.failed   warning at most once an interval by topic and error
 CommitFailed       commit.failed        warning at most once an interval by error
 ================== ==================== ======= ==============================================================
 
@@ -29,6 +31,8 @@ from sidecar.core.actions import (
     Action,
     BreakerChanged,
     CommitFailed,
+    DeadLettered,
+    DeadLetterFailed,
     Dropped,
     Finish,
     FlushFailed,
@@ -43,7 +47,7 @@ from sidecar.core.breaker import BreakerState
 from sidecar.core.hold_reasons import HoldReason
 from sidecar.observe.repeats import Line, Repeats
 
-Repeating = FlushFailed | Dropped | Released | CommitFailed
+Repeating = FlushFailed | Dropped | DeadLettered | DeadLetterFailed | Released | CommitFailed
 """Actions that can come many times a second."""
 
 
@@ -84,7 +88,7 @@ class LogActions:
                     self._log.info("hold.ended", reason=action.reason.value, expired=action.expired)
                 case Finish():
                     self._finished(action)
-                case FlushFailed() | Dropped() | Released() | CommitFailed():
+                case FlushFailed() | Dropped() | DeadLettered() | DeadLetterFailed() | Released() | CommitFailed():
                     self._repeating(action, now)
 
     def catch_up(self, now: float) -> None:
@@ -134,9 +138,18 @@ class LogActions:
             case Released():
                 why = action.reason.value
                 self._log.info("records.released", records=line.amount, partition=str(action.tp), reason=why, **repeated)
+            case DeadLettered() | DeadLetterFailed():
+                self._say_letter(action, {"records": line.amount, **repeated})
             case CommitFailed():
                 names = ", ".join(map(str, action.partitions))
                 self._log.warning("commit.failed", error=action.error, partitions=names, **repeated)
+
+    def _say_letter(self, action: DeadLettered | DeadLetterFailed, counts: dict[str, int]) -> None:
+        place = {"partition": str(action.tp), "offset": action.offset}
+        if isinstance(action, DeadLettered):
+            self._log.warning("record.dead_lettered", reason=action.reason.value, error=action.error, **place, **counts)
+        else:
+            self._log.warning("dead_letter.failed", error=action.error, retry_in=_rounded(action.retry_in), **place, **counts)
 
 
 def _key(action: Repeating) -> tuple[object, ...]:
@@ -148,12 +161,22 @@ def _key(action: Repeating) -> tuple[object, ...]:
             return Dropped, action.tp.topic, action.reason
         case Released():
             return Released, action.tp, action.reason
+        case DeadLettered():
+            return DeadLettered, action.tp.topic, action.reason
+        case DeadLetterFailed():
+            return DeadLetterFailed, action.tp.topic, action.error
         case CommitFailed():
             return CommitFailed, action.error
 
 
 def _records(action: Repeating) -> int:
-    return 0 if isinstance(action, CommitFailed) else action.records
+    match action:
+        case CommitFailed():
+            return 0
+        case DeadLettered() | DeadLetterFailed():
+            return 1
+        case _:
+            return action.records
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -75,6 +75,25 @@ TRANSITIONS = MetricDef(
 BREAKER = MetricDef(
     "sidecar_breaker_state", "gauge", ("state",), "1 for the circuit breaker's state that holds, 0 for the others."
 )
+NEXT_PROBE = MetricDef(
+    "sidecar_breaker_next_probe_seconds",
+    "gauge",
+    (),
+    "While the circuit breaker is open: in how many seconds the next probe is made; else 0.",
+)
+LETTERS_WAITING = MetricDef(
+    "sidecar_dead_letters_waiting",
+    "gauge",
+    (),
+    "Records on their way to the dead-letter topic; nothing of their partitions is flushed meanwhile.",
+)
+LETTERS_BLOCKED = MetricDef(
+    "sidecar_dead_letters_blocked_partitions",
+    "gauge",
+    (),
+    "Partitions whose dead letter cannot be sent: the topic does not take it, or no delivery has earned it.",
+)
+LETTER_TOKENS = MetricDef("sidecar_dead_letter_tokens", "gauge", (), "Dead letters that may be sent now; deliveries earn them.")
 LAG_RECORDS = MetricDef(
     "sidecar_lag_records",
     "gauge",

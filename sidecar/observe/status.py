@@ -31,6 +31,7 @@ def status(scene: Scene, wall_ms: int) -> dict[str, object]:
         "buffer": _buffer(report.engine),
         "flow": _flow(report.engine),
         "breaker": _breaker(report.engine),
+        "dead_letters": _dead_letters(report.engine),
         "kafka": _kafka(report, log_ends, now),
         "heartbeat_seconds": _rounded(now - report.made_at),
         "seconds_since_delivery": _since(report.last_delivery_wall, wall_ms),
@@ -107,6 +108,13 @@ def _breaker(engine: Snapshot) -> dict[str, object]:
     flow = engine.flow
     next_probe = flow.next_probe_in if flow.breaker == BreakerState.OPEN.value else None
     return {"state": flow.breaker, "reason": flow.breaker_reason, "next_probe_seconds": _rounded(next_probe)}
+
+
+def _dead_letters(engine: Snapshot) -> dict[str, object]:
+    """Return what is on its way to the dead-letter topic, and what stands in the way."""
+    troubles = sorted({view.letter_trouble for view in engine.partitions if view.letter_trouble is not None})
+    waiting = sum(view.letters for view in engine.partitions)
+    return {"waiting": waiting, "tokens": engine.flow.letter_tokens, "trouble": troubles[0] if troubles else None}
 
 
 def _kafka(report: Report, log_ends: LogEnds | None, now: float) -> dict[str, object]:

@@ -105,6 +105,19 @@ def _isolating(case: Case) -> Why | None:
     return Why(Verdict.POISON_HEAD, sentence, {"suspects": suspects, "offset": _offset(case)})
 
 
+def _dead_letter(case: Case) -> Why | None:
+    if not case.view.letters:
+        return None
+    evidence: dict[str, float | str] = {"letters": case.view.letters, "offset": _offset(case)}
+    trouble = case.view.letter_trouble
+    if trouble is None:
+        return Why(Verdict.POISON_HEAD, f"{every(case.view.letters, 'record')} on the way to the dead-letter topic", evidence)
+    sentence = (
+        f"{every(case.view.letters, 'record')} cannot be dead-lettered ({trouble}); nothing is flushed before; {_here(case)}"
+    )
+    return Why(Verdict.POISON_HEAD, sentence, evidence | {"failure": trouble})
+
+
 def _breaker(case: Case) -> Why | None:
     flow = case.engine.flow
     if flow.breaker == CLOSED:
@@ -279,8 +292,9 @@ RULES: tuple[Callable[[Case], Why | None], ...] = (
     _application,
     _unplaced,
     _caught_up,
-    _isolating,
     _breaker,
+    _dead_letter,
+    _isolating,
     _retrying,
     _held_for_room,
     _trouble,

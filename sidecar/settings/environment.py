@@ -29,7 +29,7 @@ TOKEN = "SIDECAR_HTTP__TOKEN"  # noqa: S105 -- the name of the setting
 NEAR = 0.8
 """How alike two names must be for one to be taken for a slip of the other: difflib's ratio."""
 
-_LATER = re.compile(r"SIDECAR_(TOPIC_POLICIES|DEAD_LETTER__\w+|RETRY__MAX_ATTEMPTS|RETRY__MAX_ELAPSED|BUFFER__PRIORITY)")
+_LATER = re.compile(r"SIDECAR_(TOPIC_POLICIES|BUFFER__PRIORITY)")
 _SERVICE = re.compile(r"SIDECAR(_\w+)?_SERVICE_(HOST|PORT(_\w+)?)|SIDECAR(_\w+)?_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?")
 _SERVICE_PORT = re.compile(r"(tcp|udp|sctp)://")
 

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource
 
 from sidecar.core.errors import ConfigurationError
-from sidecar.settings import kafka_properties, memory
+from sidecar.settings import dead_letters, kafka_properties, memory
 from sidecar.settings.environment import Given, Problem, fields, read
 from sidecar.settings.model import PREFIX, Buffer, Settings, Writer
 from sidecar.settings.parts import max_poll_interval, writer_kind_of
@@ -156,6 +156,7 @@ def _contradictions(settings: Settings) -> Iterator[Problem]:
         )
     yield from _app_contradictions(settings)
     yield from _strategy_contradictions(settings.buffer)
+    yield from dead_letters.contradictions(settings)
 
 
 def _app_contradictions(settings: Settings) -> Iterator[Problem]:

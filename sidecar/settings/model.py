@@ -24,6 +24,7 @@ def _written(read: Callable[[str], object]) -> BeforeValidator:
 
 
 Duration = Annotated[float, _written(units.wait), Field(gt=0)]
+OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, _written(units.count)]
 OptionalDuration = Annotated[Annotated[float, Field(gt=0)] | None, _written(units.duration)]
 OptionalSize = Annotated[Annotated[int, Field(gt=0)] | None, _written(units.size)]
 Count = Annotated[int, _written(units.count), Field(ge=1)]
@@ -59,6 +60,15 @@ def _check_topic(topic: str) -> None:
         re.compile(topic)
     except re.error as error:
         raise ValueError(f"{topic!r} is not a regular expression: {error}") from None
+
+
+def _dead_letter_topic(text: str) -> str:
+    """Return the name, or the template of it; raises ValueError for one that Kafka would not take."""
+    if not re.fullmatch(r"([a-zA-Z0-9._-]|\{topic\}){1,249}", text) or text in (".", "..", "{topic}"):
+        raise ValueError(
+            f"{text!r} names no other topic: letters, digits, dot, underscore and hyphen, and {{topic}} for the record's own, like {{topic}}.dead"
+        )
+    return text
 
 
 def _token(token: SecretStr) -> SecretStr:
@@ -121,10 +131,34 @@ class Writer(Section):
 
 
 class Retry(Section):
-    """What happens after a flush that failed and may be tried again. There is no upper count: nothing is skipped."""
+    """What happens after a flush that failed and may be tried again. There is no upper count unless one is set: nothing is skipped."""
 
     max_wait: Duration = _setting(
         "60s", "the longest pause between two attempts; each waits a random time below a bound that doubles"
+    )
+
+    max_attempts: OptionalCount = _setting(
+        None,
+        "attempts after which a record goes to the dead-letter topic with reason `retries_exhausted`, as long as the downstream takes others; unset: never",
+    )
+    max_elapsed: OptionalDuration = _setting(None, "the same by the time since the first failure; unset: never")
+
+
+class DeadLetter(Section):
+    """Where records go that the downstream will never take, and how many may."""
+
+    topic: Annotated[str, AfterValidator(_dead_letter_topic)] | None = _setting(
+        None,
+        "the dead-letter topic, in the source's cluster; `{topic}` stands for the record's topic; unset: `SIDECAR_ON_POISON` decides",
+    )
+    burst: Count = _setting(
+        "10", "dead letters that may be sent at once; then a partition is held until deliveries have earned one"
+    )
+    earned_by: Count = _setting("100", "deliveries that earn another dead letter")
+    max_share: Ratio = _setting(
+        "0.5",
+        "the largest share of a batch that is taken for poison: more is a failure of the whole (a schema changed), which opens the breaker; "
+        "1 allows that everything is dead-lettered",
     )
 
 
@@ -250,7 +284,7 @@ class Settings(BaseSettings):
     ordering: Literal["partition"] = _setting("partition", "what is kept in order")
     on_poison: Literal["stop", "drop"] = _setting(
         "stop",
-        "what to do with a record that the downstream will never take: `stop` its partition, or `drop` it, counted",
+        "without a dead-letter topic, what to do with a record that the downstream will never take: `stop` its partition, or `drop` it, counted",
     )
     drain_timeout: Duration = _setting(
         "25s", "how long the end may take; keep it below the pod's grace period, and below `SIDECAR_KAFKA__MAX_POLL_INTERVAL_MS`"
@@ -270,6 +304,7 @@ class Settings(BaseSettings):
     buffer: Buffer = Buffer()
     flush: Flush = Flush()
     retry: Retry = Retry()
+    dead_letter: DeadLetter = DeadLetter()
     http: Http = Http()
     metrics: Metrics = Metrics()
     log: Log = Log()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import inf
 
-from sidecar.core.config import EngineConfig, FlushLimits, OnPoison, Policy, RetryLimits, Strategy
+from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, OnPoison, Policy, RetryLimits, Strategy
 from sidecar.core.errors import ConfigurationError
 from sidecar.settings import kafka_properties, memory, units
-from sidecar.settings.model import Buffer, Settings
+from sidecar.settings.model import Buffer, DeadLetter, Settings
 from sidecar.writers import registry
 from sidecar.writers.options import Option, Value
 from sidecar.writers.protocol import Membership, Surroundings, WriterKind
@@ -46,7 +46,10 @@ def engine_config(settings: Settings) -> EngineConfig:
             max_in_flight=min(flush.max_in_flight, kind.max_in_flight or flush.max_in_flight),
             timeout=settings.writer.timeout,
         ),
-        retry=RetryLimits(max_wait=settings.retry.max_wait),
+        retry=RetryLimits(
+            max_wait=settings.retry.max_wait, max_attempts=settings.retry.max_attempts, max_elapsed=settings.retry.max_elapsed
+        ),
+        dead_letters=_dead_letter_rules(settings.dead_letter),
         on_poison=OnPoison(settings.on_poison),
         stored_offsets=kind.stored_offsets is not None,
     )
@@ -98,6 +101,12 @@ def _read(name: str, text: str, option: Option | None) -> Value:
         return _READERS[option.kind](text)
     except ValueError as error:
         raise ConfigurationError(f"SIDECAR_WRITER__{name.upper()}: {error}") from None
+
+
+def _dead_letter_rules(section: DeadLetter) -> DeadLetterRules | None:
+    if section.topic is None:
+        return None
+    return DeadLetterRules(burst=section.burst, earned_by=section.earned_by, max_share=section.max_share)
 
 
 def _policy(buffer: Buffer) -> Policy:

@@ -69,6 +69,7 @@ STUCK = ("PartitionStuck", "critical")
 NOT_SHRINKING = ("LagNotShrinking", "warning")
 DROPS = ("UnintentionalDrops", "warning")
 DEAD_LETTERS = ("DeadLetterRateHigh", "warning")
+LETTERS_BLOCKED = ("DeadLettersBlocked", "critical")
 APP = ("AppUnavailable", "critical")
 KAFKA = ("KafkaTrouble", "critical")
 STORM = ("RebalanceStorm", "warning")
@@ -176,6 +177,8 @@ CASES = [
     Case(
         "one in a thousand is a dead letter", [polled(), series("records_dead_lettered_total", "0+1x30", topic="orders")], "25m"
     ),
+    Case("a dead letter cannot be sent", [series("dead_letters_blocked_partitions", "0x3 1x20")], "10m", [LETTERS_BLOCKED]),
+    Case("a dead letter could not be sent for a minute", [series("dead_letters_blocked_partitions", "0x3 1 0x20")], "10m"),
     # The sidecars themselves
     Case("a sidecar does not answer", [series("up", "1x3 0x10", pod=2)], "10m", [DOWN]),
     Case("a sidecar did not answer once", [series("up", "1x3 0 1x10", pod=2)], "10m"),

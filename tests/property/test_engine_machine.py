@@ -13,13 +13,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sidecar.core.actions import Commit, Finish, Locate, Pause, Resume, StartFlush
-from sidecar.core.config import EngineConfig, FlushLimits, OnPoison, Policy, Strategy
+from sidecar.core.actions import Commit, DeadLetter, Finish, Locate, Pause, Resume, StartFlush
+from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, OnPoison, Policy, RetryLimits, Strategy
 from sidecar.core.engine import Engine
 from sidecar.core.events import (
     Advanced,
     Assigned,
     CommitFinished,
+    DeadLetterFinished,
     DrainRequested,
     Event,
     FlushFinished,
@@ -77,6 +78,7 @@ class EngineMachine(RuleBasedStateMachine):
         pause_after=st.sampled_from([0.0, 1.0]),
         max_block=st.sampled_from([None, 0.5]),
         stored_offsets=st.booleans(),
+        dead_letters=st.sampled_from([None, DeadLetterRules(burst=2, earned_by=5), DeadLetterRules(burst=100, max_share=1.0)]),
         seed=st.integers(0, 99),
     )
     def begin(  # noqa: PLR0913 -- each is one dial of the configuration
@@ -89,6 +91,7 @@ class EngineMachine(RuleBasedStateMachine):
         pause_after: float,
         max_block: float | None,
         stored_offsets: bool,
+        dead_letters: DeadLetterRules | None,
         seed: int,
     ) -> None:
         policies = {"orders": Policy(), "clicks": Policy(strategy, SAMPLE_RATE, max_block, priority=-1)}
@@ -102,18 +105,21 @@ class EngineMachine(RuleBasedStateMachine):
                 on_poison=on_poison,
                 pause_after=pause_after,
                 stored_offsets=stored_offsets,
+                dead_letters=dead_letters,
+                retry=RetryLimits(max_attempts=None if dead_letters is None else 3),
             ),
             Random(seed),
         )
         self.now = 0.0
         self.logs = {tp: Log(tp) for tp in ORDERS + CLICKS}
-        self.audit = Audit(self.engine, self.logs, ["orders"] if on_poison is OnPoison.STOP else [])
+        self.audit = Audit(self.engine, self.logs, ["orders"] if on_poison is OnPoison.STOP or dead_letters else [])
         self.positions: dict[TopicPartition, int] = {}
         self.paused: set[TopicPartition] = set()
         self.running: dict[int, StartFlush] = {}
         self.commits: list[Commit] = []
         self.table = Table() if stored_offsets else None
         self.questions: list[Locate] = []
+        self.letters: dict[int, DeadLetter] = {}
         self.leaving: set[TopicPartition] = set()
         self.assign(ORDERS + CLICKS, known=True)
 
@@ -136,6 +142,9 @@ class EngineMachine(RuleBasedStateMachine):
                     self.commits.append(action)
                 case Locate():
                     self.questions.append(action)
+                case DeadLetter():
+                    assert action.number not in self.letters, "a letter is sent twice at once"
+                    self.letters[action.number] = action
                 case Finish():
                     self.running.clear()
 
@@ -204,12 +213,31 @@ class EngineMachine(RuleBasedStateMachine):
         return Delivered() if self.table is None else self.table.write(batch)
 
     def deliver_everything(self) -> None:
-        while self.running or self.questions:
+        while self.running or self.questions or self.letters:
+            while self.letters:
+                self.tell(DeadLetterFinished(self.letters.popitem()[0], None))
             if self.questions:
                 self.answer_where_partitions_begin()
             if self.running:
                 flight, start = self.running.popitem()
                 self.tell(FlushFinished(flight, self.written(start.batch), 0.01))
+
+    @precondition(lambda self: self.letters)
+    @rule(data=st.data(), error=st.sampled_from([None, None, "unknown topic"]))
+    def answer_a_dead_letter(self, data: st.DataObject, error: str | None) -> None:
+        number = data.draw(st.sampled_from(sorted(self.letters)))
+        del self.letters[number]
+        self.tell(DeadLetterFinished(number, error))
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def name_the_poison(self, data: st.DataObject) -> None:
+        flight = data.draw(st.sampled_from(sorted(self.running)))
+        batch = self.running.pop(flight).batch
+        places = [(each.tp, offset) for each in batch.chunks for offset in each.offsets]
+        named = data.draw(st.lists(st.sampled_from(places), min_size=1, max_size=2, unique=True))
+        failures = tuple(RecordFailure(*place, FailureAction.REJECT, "no") for place in named)
+        self.tell(FlushFinished(flight, Poison("22P02", failures), 0.1))
 
     @precondition(lambda self: self.running and self.table)
     @rule(data=st.data())

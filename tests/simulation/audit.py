@@ -8,7 +8,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from sidecar.core.actions import Action, Commit, CommitOffset, Dropped, Finish, Landed, PartitionStopped, Resume, StartFlush
+from sidecar.core.actions import (
+    Action,
+    Commit,
+    CommitOffset,
+    DeadLetter,
+    DeadLettered,
+    Dropped,
+    Finish,
+    Landed,
+    PartitionStopped,
+    Resume,
+    StartFlush,
+)
 from sidecar.core.backpressure import State
 from sidecar.core.books import DropReason
 from sidecar.core.engine import Engine
@@ -31,6 +43,7 @@ class Audit:
         self._lossless = lossless
         self.delivered: Counter[Key] = Counter()
         self.dropped: Counter[Key] = Counter()
+        self.dead_lettered: Counter[Key] = Counter()
         self.elsewhere: set[Key] = set()
         self._outcomes: set[tuple[TopicPartition, int, int]] = set()
         self._epochs: dict[TopicPartition, int] = {}
@@ -57,7 +70,8 @@ class Audit:
         self._asked[tp, offer.epoch] = offer.offset
         log = self._logs[tp]
         for offset in log.between(self._safe_to.get(tp, 0), offer.offset):
-            done = self.delivered[tp, offset] or self.dropped[tp, offset] or (tp, offset) in self.elsewhere
+            key = (tp, offset)
+            done = self.delivered[key] or self.dropped[key] or self.dead_lettered[key] or key in self.elsewhere
             assert done, f"I1: commit of {tp} at {offer.offset} passes {offset}, which has no outcome"
         self._safe_to[tp] = max(offer.offset, self._safe_to.get(tp, 0))
 
@@ -90,11 +104,10 @@ class Audit:
         match action:
             case StartFlush():
                 self._started(action)
-            case Landed():
-                for chunk in action.chunks:
-                    self._landed(chunk)
-            case Dropped():
-                self._dropped(action)
+            case Landed() | Dropped() | DeadLettered():
+                self._gave_outcome(action)
+            case DeadLetter():
+                assert not self._draining, "a record is dead-lettered in a drain"
             case Commit():
                 for tp, offer in action.offsets.items():
                     assert tp not in self._revoking, f"I2: asynchronous commit of {tp} while it is revoked"
@@ -110,6 +123,16 @@ class Audit:
                 assert not self._engine.asked, f"a resume while everything is held for {self._engine.asked}"
             case _:
                 pass
+
+    def _gave_outcome(self, action: Landed | Dropped | DeadLettered) -> None:
+        match action:
+            case Landed():
+                for chunk in action.chunks:
+                    self._landed(chunk)
+            case Dropped():
+                self._dropped(action)
+            case DeadLettered():
+                self._dead_lettered(action)
 
     def _started(self, start: StartFlush) -> None:
         """I6: order within a partition, across retries and epochs."""
@@ -142,6 +165,12 @@ class Audit:
             self._outcome(drop.tp, epoch, offset)
             self.dropped[drop.tp, offset] += 1
 
+    def _dead_lettered(self, action: DeadLettered) -> None:
+        """Note the outcome; that of a partition that is ours no more is one of an earlier epoch."""
+        self.dead_lettered[action.tp, action.offset] += 1
+        if (epoch := self._epochs.get(action.tp)) is not None and action.offset >= self._landed_to.get((action.tp, epoch), -1):
+            self._outcomes.add((action.tp, epoch, action.offset))
+
     def _offsets_of(self, drop: Dropped, epoch: int) -> Sequence[int]:
         """Return which records a drop means. Sampling drops first what its hash leaves out of a range, then what of the rest does not fit."""
         log = self._logs[drop.tp]
@@ -161,6 +190,7 @@ class Audit:
         books = shot.books
         assert books.unaccounted == 0, f"I3: {books.unaccounted} records unaccounted"
         assert sum(books.delivered.values()) == self.delivered.total(), "I4: delivered"
+        assert sum(books.dead_lettered.values()) == self.dead_lettered.total(), "I4: dead-lettered"
         assert sum(books.dropped.values()) == self.dropped.total(), "I4: dropped"
         assert shot.buffer_records <= shot.max_messages, "I5: too many records"
         assert shot.buffer_bytes <= shot.max_bytes or shot.buffer_records == 1, "I5: too many bytes"

@@ -118,6 +118,18 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
     description: >-
       {{`The application refuses them. The headers of the dead letters carry its answers.`}}
 {{- end }}{{ end }}
+{{- with $rules.deadLettersBlocked }}{{ if .enabled }}
+- alert: KafkaSidecarDeadLettersBlocked
+  expr: |
+    max by (cluster, namespace, group, pod, instance) (
+      {{ include "kafka-sidecar.of" (dict "root" $ "expr" "sidecar_dead_letters_blocked_partitions") }}
+    ) > 0
+  {{- include "kafka-sidecar.alert" (dict "root" $ "name" "DeadLettersBlocked" "rule" .) | nindent 2 }}
+    summary: >-
+      {{`{{ $value }} partitions of {{ $labels.pod }} wait for a dead letter that cannot be sent`}}
+    description: >-
+      {{`dead_letters.trouble in its /status says why: the dead-letter topic does not take it, or too few deliveries have earned it. Nothing is skipped meanwhile.`}}
+{{- end }}{{ end }}
 {{- with $rules.appUnavailable }}{{ if .enabled }}
 - alert: KafkaSidecarAppUnavailable
   expr: |

@@ -8,13 +8,13 @@ from sidecar.core.breaker import Breaker, BreakerSignal, BreakerState
 from sidecar.core.errors import IllegalTransition
 
 CLOSED, OPEN, HALF = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
-SUCCESS, FAILURE, SYSTEMIC, DUE = BreakerSignal
+SUCCESS, FAILURE, SYSTEMIC, TRIPPED, DUE = BreakerSignal
 
 TABLE = {
-    #        SUCCESS FAILURE SYSTEMIC PROBE_DUE
-    CLOSED: (CLOSED, CLOSED, OPEN, None),
-    OPEN: (OPEN, OPEN, OPEN, HALF),
-    HALF: (CLOSED, OPEN, OPEN, None),
+    #        SUCCESS FAILURE SYSTEMIC TRIPPED PROBE_DUE
+    CLOSED: (CLOSED, CLOSED, OPEN, OPEN, None),
+    OPEN: (OPEN, OPEN, OPEN, None, HALF),
+    HALF: (CLOSED, OPEN, OPEN, None, None),
 }
 CELLS = [(old, signal, new) for old, row in TABLE.items() for signal, new in zip(BreakerSignal, row, strict=True)]
 WAY = {CLOSED: [], OPEN: [SYSTEMIC], HALF: [SYSTEMIC, DUE]}
@@ -67,12 +67,13 @@ def test_the_wait_doubles_with_each_opening_in_a_row_up_to_the_longest(max_wait:
         ceiling = min(60.0, ceiling * 2)
 
 
-def test_after_it_closed_the_first_wait_is_short_again() -> None:
+def test_after_a_delivery_the_first_wait_is_short_again() -> None:
     made = breaker(CLOSED)
     for _ in range(6):
         made.signal(SYSTEMIC, 0.0)
         made.signal(DUE, 0.0)
     made.signal(SUCCESS, 0.0)
+    made.delivered()
     made.signal(SYSTEMIC, 100.0)
     assert made.probe_at is not None
     assert 100.25 <= made.probe_at <= 100.5
@@ -97,3 +98,33 @@ def test_a_probe_can_be_brought_forward_never_put_off() -> None:
     idle = breaker(CLOSED)
     idle.hasten(0.01)
     assert idle.probe_at is None
+
+
+def noted(*answers: tuple[float, bool]) -> bool:
+    """Return what is said to the last of ``answers``, each (time, failed)."""
+    made = breaker(CLOSED)
+    return [made.note(failed=failed, now=now) for now, failed in answers][-1]
+
+
+def test_it_is_tripped_by_a_failure_when_half_of_at_least_ten_answers_failed() -> None:
+    assert noted(*[(0.0, False)] * 5, *[(0.0, True)] * 5)
+    assert not noted(*[(0.0, False)] * 6, *[(0.0, True)] * 5)
+    assert not noted(*[(0.0, True)] * 9)
+    assert not noted(*[(0.0, True)] * 9, (0.0, False))
+
+
+def test_answers_of_long_ago_do_not_trip_it() -> None:
+    assert not noted(*[(0.0, True)] * 9, (10.0, True))
+    assert noted(*[(0.1, True)] * 9, (10.0, True))
+
+
+def test_only_the_latest_answers_are_looked_at() -> None:
+    assert noted(*[(0.0, False)] * 1000, *[(0.0, True)] * 50)
+
+
+def test_what_was_before_it_opened_does_not_trip_it_when_it_has_closed() -> None:
+    made = breaker(HALF)
+    for _ in range(20):
+        made.note(failed=True, now=0.0)
+    made.signal(SUCCESS, 0.0)
+    assert not made.note(failed=True, now=0.0)

@@ -6,12 +6,15 @@ from sidecar.core.actions import (
     Action,
     BreakerChanged,
     CommitFailed,
+    DeadLettered,
+    DeadLetterFailed,
     Dropped,
     Finish,
     FlushFailed,
     HoldBegan,
     HoldEnded,
     Landed,
+    LetterReason,
     PartitionStopped,
     Pause,
     Released,
@@ -89,6 +92,26 @@ def test_a_stopped_partition_is_an_error() -> None:
     stopped = PartitionStopped(ORDERS, "poison record at offset 7: 422")
     fields = {"partition": "orders[0]", "reason": "poison record at offset 7: 422"}
     assert lines((0.0, stopped)) == [("error", "partition.stopped", fields)]
+
+
+def test_a_dead_letter_tells_its_place_and_why_and_one_that_waits_what_it_waits_for() -> None:
+    done = DeadLettered(ORDERS, 7, LetterReason.POISON, "answered 422 Unprocessable Entity")
+    waits = DeadLetterFailed(ORDERS, 8, "the topic is not there", 0.51234)
+    place = {"partition": "orders[0]", "records": 1}
+    assert lines((0.0, done), (0.0, waits)) == [
+        (
+            "warning",
+            "record.dead_lettered",
+            {"reason": "poison", "error": "answered 422 Unprocessable Entity", "offset": 7, **place},
+        ),
+        ("warning", "dead_letter.failed", {"error": "the topic is not there", "retry_in": 0.512, "offset": 8, **place}),
+    ]
+
+
+def test_dead_letters_of_one_topic_and_reason_are_counted_over_the_lines() -> None:
+    letters = [DeadLettered(ORDERS, offset, LetterReason.POISON, "no") for offset in range(4)]
+    said = lines(*((float(second), letter) for second, letter in enumerate(letters)), end=20.0)
+    assert [(fields["records"], fields.get("repeated")) for _, _, fields in said] == [(1, None), (3, 3)]
 
 
 def test_a_drain_that_ran_out_of_time_is_a_warning() -> None:

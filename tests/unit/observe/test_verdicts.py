@@ -66,6 +66,18 @@ CASES: list[tuple[PartitionView, dict[str, Any], Verdict, str, dict[str, float |
     (BEHIND, {"log_end": 1070, "trend": a_trend(arriving=50.0, settled=150.0)}, Verdict.CATCHING_UP, "in about 10 s", {}),
     (BEHIND, {"log_end": 1070, "trend": a_trend(arriving=150.0, settled=50.0)}, Verdict.CATCHING_UP, "nothing is in the way", {}),
     (a_partition(), {"log_end": 101}, Verdict.CATCHING_UP, "1 offset still", {}),
+    # Records that the downstream will never take.
+    (replace(BEHIND, letters=2), {}, Verdict.POISON_HEAD, "2 records on the way to the dead-letter topic", {"letters": 2}),
+    (
+        replace(BEHIND, letters=1, letter_trouble="unknown topic", holds=("dead_letter",)),
+        {},
+        Verdict.POISON_HEAD,
+        "1 record cannot be dead-lettered (unknown topic); nothing is flushed before",
+        {"failure": "unknown topic"},
+    ),
+    # The downstream keeps offsets, and has not told one.
+    (holding("position"), {"trend": a_trend(assigned_for=2.0)}, Verdict.REBALANCING, "has not told yet at which offset", {}),
+    (holding("position"), {"trend": a_trend(assigned_for=6.0)}, Verdict.DOWNSTREAM_DOWN, "assigned 6.0 s ago", {}),
     # The downstream takes less than Kafka brings.
     (holding("buffer"), {"utilization": 0.83}, Verdict.DOWNSTREAM_SLOW, "83% full", {"utilization": 0.83}),
     (holding("buffer"), {"trend": a_trend(no_outcome_for=7.0)}, Verdict.DOWNSTREAM_SLOW, "has had 10 records for 7.0 s", {}),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.core.config import OnPoison, Policy, Strategy
+from sidecar.core.config import DeadLetterRules, OnPoison, Policy, Strategy
 from sidecar.settings import consumer_config, engine_config, load_settings, memory_limit, writer_kind
 from tests.unit.settings.environments import CONTAINER, LEAST, complaints, load, named
 
@@ -198,8 +198,6 @@ COMMITS = "may not be set: the sidecar commits only what was delivered, by itsel
         ({"XYZZY": "1"}, [f"SIDECAR_XYZZY: {NO_SETTING}"]),
         ({"KAFKA": "1"}, [f"SIDECAR_KAFKA: {NO_SETTING}"]),
         ({"TOPIC_POLICIES": "[]"}, [f"SIDECAR_TOPIC_POLICIES: {LATER}"]),
-        ({"DEAD_LETTER__TOPIC": "dead"}, [f"SIDECAR_DEAD_LETTER__TOPIC: {LATER}"]),
-        ({"RETRY__MAX_ATTEMPTS": "3"}, [f"SIDECAR_RETRY__MAX_ATTEMPTS: {LATER}"]),
         ({"BUFFER__PRIORITY": "1"}, [f"SIDECAR_BUFFER__PRIORITY: {LATER}"]),
         # The client's properties.
         ({"KAFKA__ENABLE_AUTO_COMMIT": "false"}, [f"SIDECAR_KAFKA__ENABLE_AUTO_COMMIT: {COMMITS}"]),
@@ -310,6 +308,45 @@ COMMITS = "may not be set: the sidecar commits only what was delivered, by itsel
             ["SIDECAR_BUFFER__MAX_BLOCK: belongs to SIDECAR_BUFFER__STRATEGY=block, but that is sample: leave it out"],
         ),
         (
+            {"RETRY__MAX_ATTEMPTS": "3", "DEAD_LETTER__BURST": "5"},
+            [
+                "SIDECAR_DEAD_LETTER__BURST: does nothing without SIDECAR_DEAD_LETTER__TOPIC: set that, or leave this out",
+                "SIDECAR_RETRY__MAX_ATTEMPTS: does nothing without SIDECAR_DEAD_LETTER__TOPIC: set that, or leave this out",
+            ],
+        ),
+        (
+            {"DEAD_LETTER__TOPIC": "dead", "ON_POISON": "drop"},
+            [
+                "SIDECAR_ON_POISON: is for those without a dead-letter topic, and SIDECAR_DEAD_LETTER__TOPIC names one: leave one of them out"
+            ],
+        ),
+        *[
+            (
+                {"TOPICS": topics, "DEAD_LETTER__TOPIC": dead},
+                [
+                    (
+                        f"SIDECAR_DEAD_LETTER__TOPIC: {target} is consumed itself, by {by} in SIDECAR_TOPICS: "
+                        "each dead letter would come back; name another one"
+                    )
+                ],
+            )
+            for topics, dead, target, by in [
+                ("orders,dead", "dead", "dead", "dead"),
+                ("orders,orders.dead", "{topic}.dead", "orders.dead", "orders.dead"),
+                ("orders,^.*dead", "{topic}.dead", "orders.dead", "^.*dead"),
+                ("^.*", "dead", "dead", "^.*"),
+            ]
+        ],
+        (
+            {"DEAD_LETTER__TOPIC": "{topic}"},
+            [
+                (
+                    "SIDECAR_DEAD_LETTER__TOPIC: '{topic}' names no other topic: letters, digits, dot, underscore and hyphen, "
+                    "and {topic} for the record's own, like {topic}.dead"
+                )
+            ],
+        ),
+        (
             {"BUFFER__MAX_AGE": "5s"},
             [
                 (
@@ -418,3 +455,16 @@ def test_a_token_that_every_user_can_read_is_refused_with_the_file_and_the_mend(
     token = load_settings(environ, lambda: CONTAINER).http.token
     assert token is not None
     assert token.get_secret_value() == "correct-horse"
+
+
+def test_a_dead_letter_topic_brings_its_ration_and_the_limits_of_retries() -> None:
+    said = {
+        "DEAD_LETTER__TOPIC": "{topic}.dead",
+        "DEAD_LETTER__BURST": "5",
+        "RETRY__MAX_ATTEMPTS": "3",
+        "RETRY__MAX_ELAPSED": "1h",
+    }
+    engine = engine_config(load_settings(LEAST | named(said)))
+    assert engine.dead_letters == DeadLetterRules(burst=5, earned_by=100, max_share=0.5)
+    assert (engine.retry.max_attempts, engine.retry.max_elapsed) == (3, 3600.0)
+    assert engine_config(load_settings(LEAST)).dead_letters is None
