@@ -119,7 +119,7 @@ class App:
         control = Control(driver, Durations(settings.drain_timeout, _pod_end(settings)), self._gate(settings))
         self._loop = Loop(driver, membership, control, stop, memory_limit(settings), time.time)
         bounds = Bounds(settings.drain_timeout, min(STALL_LIMIT, poll_interval))
-        self._watchdog = Watchdog(lambda: self._loop.beat, lambda: control.drain_began, stop, bounds, time.monotonic)
+        self._watchdog = Watchdog(lambda: self._loop.beat, lambda: control.draining_since, stop, bounds, time.monotonic)
         self._log_ends = LogEndsWatch(self._offsets, self._watch.assigned, time.monotonic)
         self._pulse = Pulse(lambda: self._watch.report, lambda: self._log_ends.latest)
         self._app_health = _app_health(settings, outcomes)

@@ -93,6 +93,11 @@ class Control:
         return self._done_at is None and (self.drain_began is not None or HoldReason.QUIESCE in self._driver.engine.asked)
 
     @property
+    def draining_since(self) -> float | None:
+        """When the drain began that is not over yet; None while there is none, and once the group is left."""
+        return self.drain_began if self._done_at is None else None
+
+    @property
     def drain_deadline(self) -> float | None:
         """When the drain must be over; None while there is none."""
         return None if self.drain_began is None else self.drain_began + self._durations.drain

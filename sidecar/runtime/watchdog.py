@@ -1,7 +1,9 @@
 """The watchdog: ends the process when a deadline that the loop itself should have kept has passed.
 
-Two deadlines: the drain's (exit status 3: it ran out of time; only after a signal, a hook alone must not end the process), and the loop's own heartbeat (exit status 1: a restart may mend it; a silent
-member of a group keeps its partitions, under KIP-848 until its session expires whatever ``max.poll.interval.ms`` says). The stacks of all threads go to
+Two deadlines: the drain's (exit status 3: it ran out of time; only after a signal, a hook alone must not end the process), and the loop's own
+heartbeat (exit status 1: a restart may mend it; a silent member of a group keeps its partitions, under KIP-848 until its session expires
+whatever ``max.poll.interval.ms`` says). A signal shares the deadline of a hook's drain that is still under way. One that comes when that is
+over, as it does where the application takes long to stop, counts from itself: what is late then is only the goodbye. The stacks of all threads go to
 standard error first: what hangs is the only interesting thing then.
 """
 
@@ -29,9 +31,11 @@ class Bounds:
     stall: float
 
 
-def verdict(now: float, beat: float, requested_at: float | None, drain_began: float | None, bounds: Bounds) -> ExitStatus | None:
+def verdict(
+    now: float, beat: float, requested_at: float | None, draining_since: float | None, bounds: Bounds
+) -> ExitStatus | None:
     """Return the exit status with which the process must end now; None: all is well."""
-    began = requested_at if drain_began is None else drain_began
+    began = requested_at if draining_since is None else draining_since
     if requested_at is not None and began is not None and now > began + bounds.drain_timeout + DRAIN_GRACE:
         return ExitStatus.DRAIN_EXPIRED
     return ExitStatus.FAILED if now > beat + bounds.stall else None
@@ -43,14 +47,14 @@ class Watchdog:
     def __init__(
         self,
         beat: Callable[[], float],
-        drain_began: Callable[[], float | None],
+        draining_since: Callable[[], float | None],
         stop: StopRequest,
         bounds: Bounds,
         clock: Callable[[], float],
     ) -> None:
-        """``beat`` returns when the loop last began a step, ``drain_began`` when a drain did, on ``clock``."""
+        """``beat`` returns when the loop last began a step, ``draining_since`` when a drain did that is not over, on ``clock``."""
         self._beat = beat
-        self._drain_began = drain_began
+        self._draining_since = draining_since
         self._stop = stop
         self._bounds = bounds
         self._clock = clock
@@ -68,7 +72,7 @@ class Watchdog:
 
     def _run(self) -> None:
         while not self._over.wait(CHECK_EVERY):
-            status = verdict(self._clock(), self._beat(), self._stop.requested_at, self._drain_began(), self._bounds)
+            status = verdict(self._clock(), self._beat(), self._stop.requested_at, self._draining_since(), self._bounds)
             if status is not None:
                 try:
                     faulthandler.dump_traceback(all_threads=True)

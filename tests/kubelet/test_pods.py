@@ -19,7 +19,7 @@ from tests.parts.kubelet.journal import Journal
 from tests.parts.kubelet.load import Load
 from tests.parts.node.build import CACHE
 from tests.parts.node.kubelet import Kubelet
-from tests.parts.node.sight import journal_of
+from tests.parts.node.sight import complaints, journal_of
 from tests.parts.topics import fresh_name
 from tests.parts.waiting import free_port, wait_for
 
@@ -29,8 +29,13 @@ RECORDS = 10_000
 UNDER_LOAD = 500
 TOKEN = "of-the-hook"  # noqa: S105 -- shown in the manifest by its nature
 
-APP_FIRST = ["app TERM", "app says exits", "sidecar TERM", "sidecar: sidecar.stopped"]
-DRAINED_BEFORE_APP = ["app hook begin", "last delivery", "app hook end", *APP_FIRST]
+SIDECAR_FIRST = ["created", "sidecar start", "sidecar startup probe passed", "app start", "sidecar: partitions.assigned"]
+SIDECAR_LAST = [
+    *("deleted", "sidecar hook begin", "sidecar: drain.started", "sidecar: group.left", "sidecar hook end"),
+    *("sidecar TERM", "sidecar: sidecar.stopped", "sidecar exit"),
+]
+APP_FIRST = ["app TERM", "app exit", "sidecar TERM", "sidecar exit"]
+DRAINED_BEFORE_APP = ["deleted", "app hook begin", "last delivery", "app hook end", *APP_FIRST]
 
 
 @dataclass(frozen=True)
@@ -51,17 +56,17 @@ class Case:
 
 HOOKED = ("--grace-period", "30", "--app-hook", "drain")
 CASES = [
-    Case("with the application's hook", ["sidecar hook begin", *DRAINED_BEFORE_APP], HOOKED),
-    Case("without the application's hook", ["sidecar hook begin", *APP_FIRST], undisturbed=False),
+    Case("with the application's hook", DRAINED_BEFORE_APP, HOOKED),
+    Case("without the application's hook", ["deleted", *APP_FIRST], undisturbed=False),
     Case(
         "the application is restarted",
-        ["app hook begin", "app hook end", "app TERM", "app says exits", "app says takes records", *DRAINED_BEFORE_APP],
+        ["app hook begin", "app hook end", "app TERM", "app exit", "app start", *DRAINED_BEFORE_APP],
         HOOKED,
         restarts_app=True,
     ),
     Case(
         "the application heeds no SIGTERM, and the grace period ends",
-        ["last delivery", "app hook end", "app TERM", "sidecar TERM", "app exit"],
+        ["deleted", "last delivery", "app hook end", "app TERM", "sidecar TERM"],
         ("--grace-period", "13", "--app-stop", "1", "--app-hook", "drain"),
         {"DRAIN_TIMEOUT": "2s"},
         {"APP_STUBBORN": "1"},
@@ -114,12 +119,12 @@ class Node:
         try:
             wait_for(lambda: len(self.load.places()) >= count, f"{count} records are taken", LONG)
         except TimeoutError as error:
-            raise TimeoutError(f"{error}\n{self._kubelet.pods()}") from None
+            raise TimeoutError("\n".join([str(error), *complaints(self._kubelet)])) from None
 
     def delete(self, pod: str) -> None:
         """Have a pod ended; return when it is gone."""
         self._kubelet.delete(pod)
-        wait_for(lambda: pod not in self._kubelet.pods(), f"{pod} is gone", LONG)
+        wait_for(lambda: self._kubelet.is_gone(pod), f"{pod} is gone", LONG)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -146,6 +151,8 @@ def test_a_real_kubelet_ends_the_pod_in_the_promised_order_and_no_record_is_lost
     assert {record.place for record in node.load.taken()} == node.load.all_places
     assert len(node.load.taken()) == RECORDS
     assert node.load.committed() == node.load.log_ends()
+    journal.assert_order(SIDECAR_FIRST)
+    journal.assert_order(SIDECAR_LAST)
     journal.assert_order(case.order)
     assert case.undisturbed == (not journal.times("sidecar: flush.failed")), journal
 

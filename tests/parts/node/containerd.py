@@ -68,9 +68,18 @@ class Containerd:
         """Take the images of an archive (``docker save``)."""
         self.ctr("images", "import", str(archive))
 
+    def runs(self, pod: str) -> bool:
+        """Whether anything of a pod still runs, its first process included, which a kubelet ends last."""
+        containers = self.ctr("containers", "list", "--quiet", f'labels."io.kubernetes.pod.name"=={pod}').stdout.split()
+        return not self.tasks().isdisjoint(containers)
+
+    def tasks(self) -> set[str]:
+        """Return the ids of the containers that have a process."""
+        return set(self.ctr("tasks", "list", "--quiet", check=False).stdout.split())
+
     def close(self) -> None:
         """End what still runs in it, then itself, and undo its mounts."""
-        for task in self.ctr("tasks", "list", "--quiet", check=False).stdout.split():
+        for task in self.tasks():
             self.ctr("tasks", "delete", "--force", task, check=False)
         self._child.end(STOP_GRACE)
         for pid in processes_that_name(str(self.folder)):

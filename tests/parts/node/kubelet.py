@@ -34,6 +34,7 @@ class Kubelet:
 
     def __init__(self, folder: Path, containerd: Containerd) -> None:
         self.log = folder / "kubelet.log"
+        self._containerd = containerd
         self._folder = folder
         self._logs = folder / "pods"
         self._manifests = folder / "manifests"
@@ -67,12 +68,16 @@ class Kubelet:
         partial.rename(self._manifests / partial.name)
 
     def delete(self, name: str) -> None:
-        """Have it end a pod gracefully; :meth:`pods` no longer tells of it when it is gone. The logs of its containers are kept."""
+        """Have it end a pod gracefully, until :meth:`is_gone`. The logs of its containers are kept."""
         for log in self._logs.glob(f"*_{name}-{NODE}_*/*/*.log"):
             kept = self.kept_logs(name) / log.parent.name / log.name
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.hardlink_to(log)  # the kubelet removes its own with the pod, and what is still written comes here, too
         (self._manifests / f"{name}.json").unlink()
+
+    def is_gone(self, name: str) -> bool:
+        """Whether nothing of a pod runs any more. :meth:`pods` forgets one as soon as it is to end."""
+        return name not in self.pods() and not self._containerd.runs(f"{name}-{NODE}")
 
     def kept_logs(self, name: str) -> Path:
         """Return the folder with the logs of a deleted pod: ``<container>/<start>.log``."""
@@ -96,7 +101,7 @@ class Kubelet:
             manifest.unlink()
         if self._child.running:
             with suppress(OSError, TimeoutError):  # containerd ends what is left
-                wait_for(lambda: not self.pods(), "all pods are gone", PODS_END_WITHIN)
+                wait_for(lambda: not self.pods() and not self._containerd.tasks(), "all pods are gone", PODS_END_WITHIN)
         self._child.end(STOP_GRACE)
         unmount_below(self._folder)
         for path in self._not_there_before:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.parts.kubelet.journal import Journal, monotonic_time, monotonic_time_of
 from tests.parts.node.kubelet import NODE, Kubelet
 
-TOLD = {
+OF_CONTAINERS = {
     "Running preStop hook": "hook begin",
     "PreStop hook completed": "hook end",
     "PreStop hook not completed in grace period": "hook given up",
@@ -19,17 +19,41 @@ TOLD = {
 }
 """Lines of the kubelet's log, and what they tell of the container that they name."""
 
+OF_PODS = {"SyncLoop ADD": "created", "SyncLoop REMOVE": "deleted"}
+"""Lines of the kubelet's log, and what they tell of the pods that they name."""
+
 
 def journal_of(kubelet: Kubelet, pod: str) -> Journal:
     """Return what happened to a deleted pod: what its kubelet did, and what its containers said (of JSON the event)."""
     journal = Journal()
     for line in _json_lines(kubelet.log):
-        if line.get("msg") in TOLD and line["pod"]["name"] == f"{pod}-{NODE}":
+        if what := _told_of(f"{pod}-{NODE}", line):
             grace = f"grace {line['gracePeriod']}" if "gracePeriod" in line else ""
-            journal.add(f"{line['containerName']} {TOLD[line['msg']]}", grace, at=monotonic_time_of(line["ts"] / 1000))
+            journal.add(what, grace, at=monotonic_time_of(line["ts"] / 1000))
     for log in sorted(kubelet.kept_logs(pod).glob("*/*.log")):
         _add_output(journal, log)
     return journal
+
+
+def complaints(kubelet: Kubelet) -> Sequence[str]:
+    """Return the warnings that a kubelet has told of its pods, each once."""
+    warnings = [line for line in _json_lines(kubelet.log) if line.get("type") == "Warning" and line.get("kind") == "Pod"]
+    return list(dict.fromkeys(f"{line['object']['name']}: {line['reason']}: {line['message']}" for line in warnings))
+
+
+def _told_of(pod: str, line: Mapping[str, Any]) -> str | None:
+    """Return what a line of the kubelet's log tells of a pod or of a container of it; None: nothing of interest."""
+    match line:
+        case {"msg": message, "pods": [*pods]} if message in OF_PODS and pod in [each["name"] for each in pods]:
+            return OF_PODS[message]
+        case {"msg": message, "pod": {"name": name}, "containerName": container} if name == pod and message in OF_CONTAINERS:
+            return f"{container} {OF_CONTAINERS[message]}"
+        case {"msg": "Probe succeeded", "probeType": "Startup", "pod": {"name": name}, "containerName": container} if name == pod:
+            return f"{container} startup probe passed"
+        case {"msg": "Event occurred", "reason": "Started", "object": {"name": name}, "fieldPath": path} if name == pod:
+            return f"{path.partition('{')[2].rstrip('}')} start"
+        case _:
+            return None
 
 
 def _add_output(journal: Journal, log: Path) -> None:

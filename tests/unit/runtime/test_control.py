@@ -10,6 +10,7 @@ from sidecar.runtime.commands import AppChanged, Order, Ordered
 from sidecar.runtime.control import Gate
 from sidecar.runtime.loop import ExitStatus
 from sidecar.runtime.report import Report
+from sidecar.runtime.watchdog import DRAIN_GRACE, Bounds, verdict
 from tests.unit.runtime.fakes import DRAIN_TIMEOUT, P0, P1, QUIESCE_BOUND, World, records, tally
 
 PATIENT = EngineConfig(flush=FlushLimits(min_interval=10.0))
@@ -177,6 +178,17 @@ def test_after_a_hooks_drain_the_process_stays_out_of_the_group_until_the_signal
     assert drained.ticket == 1
     after = world.journal[world.journal.index("group.left") + 1 :]
     assert after == []
+
+
+def test_a_signal_long_after_a_hooks_drain_is_over_is_no_drain_that_ran_out_of_time() -> None:
+    world = World()
+    run_with_a_hook(world, 40)
+    drain = last(world).drain
+
+    assert drain is not None
+    assert world.clock.now > drain.began_at + DRAIN_TIMEOUT + DRAIN_GRACE, "the signal came too soon for this test"
+    bounds = Bounds(DRAIN_TIMEOUT, stall=60.0)
+    assert verdict(world.clock.now, world.loop.beat, world.stop.requested_at, world.control.draining_since, bounds) is None
 
 
 def test_a_signal_during_a_hooks_drain_joins_it_with_its_deadline() -> None:

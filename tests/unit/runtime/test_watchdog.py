@@ -13,7 +13,7 @@ END = 1000.0 + BOUNDS.drain_timeout + DRAIN_GRACE
 
 
 @pytest.mark.parametrize(
-    ("now", "beat", "requested_at", "drain_began", "expected"),
+    ("now", "beat", "requested_at", "draining_since", "expected"),
     [
         (1000.0, 1000.0, None, None, None),
         (1120.0, 1000.0, None, None, None),
@@ -44,9 +44,9 @@ END = 1000.0 + BOUNDS.drain_timeout + DRAIN_GRACE
     ],
 )
 def test_the_verdict(
-    now: float, beat: float, requested_at: float | None, drain_began: float | None, expected: ExitStatus | None
+    now: float, beat: float, requested_at: float | None, draining_since: float | None, expected: ExitStatus | None
 ) -> None:
-    assert verdict(now, beat, requested_at, drain_began, BOUNDS) is expected
+    assert verdict(now, beat, requested_at, draining_since, BOUNDS) is expected
 
 
 STALLED = """
