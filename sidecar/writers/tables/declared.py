@@ -33,12 +33,12 @@ APPENDED = (
 """The columns of a table that is appended to: a record as Kafka has it."""
 
 OPTIONS: Options = {
-    "table": Option("text", "", "the table, as `table` or `schema.table`; required"),
+    "table": Option("text", "", "required: the table, as `table` or `schema.table`"),
     "create": Option("switch", default=False, help="make the table, and that of the offsets, where they are missing"),
     "columns": Option(
         "text",
         "",
-        "the columns from fields of the records, such as `id=$.id:bigint, name=$.user.name:text, at=@timestamp:timestamptz`; "
+        "the columns from fields of the records, such as `id=$.id:bigint, name=$.user.name:text, at=@timestamp:timestamptz` (docs/writers/POSTGRESQL.md); "
         "unset: `topic`, `partition`, `offset`, `timestamp`, `key`, `value` and `headers`",
     ),
     "value": Option(
