@@ -14,7 +14,7 @@ SQLSTATE                         result     why
 ``57P03``                        Systemic   the server starts up, or shuts down
 ``53xxx``                        Systemic   disk full, out of memory, too many connections
 ``25006``                        Systemic   a standby, or a server set to read-only; the next attempt looks for another
-``08xxx``                        Systemic   no connection, or not one that speaks the protocol
+``08xxx``                        Systemic   no connection; ``08P01`` in COPY: the types of the columns are not those that are declared
 ``3Dxxx`` ``3Fxxx`` ``28xxx``    Systemic   no such database or schema, or it does not let us in
 ``42xxx``                        Systemic   no such table or column, no such privilege, a type that does not fit
 ``22P03`` ``22P04``              Systemic   the types of the columns are not those that are declared

@@ -84,9 +84,8 @@ class PostgresqlWriter:
     def _transact(self, connection: TimedConnection, put: Put, moved: Mapping[TopicPartition, Move], deadline: float) -> Result:
         begun = connection.execute(self._statements.begin(deadline - time.monotonic(), moved))
         if _changed(begun) != len(moved):
-            found = read(connection, self._statements, moved)
-            connection.execute("ROLLBACK")
-            return _judged(moved, found)
+            connection.execute("ROLLBACK")  # before the question: else it would see what we have just moved
+            return _judged(moved, read(connection, self._statements, moved))
         put(connection)
         connection.execute("COMMIT")
         return Delivered()
