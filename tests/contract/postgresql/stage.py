@@ -76,7 +76,9 @@ class Stage:
 
     def wait_until_one_waits_for_a_lock(self) -> None:
         """Return when a statement on the table waits for a lock."""
-        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{t}%' AND pid <> pg_backend_pid()"
+        waiting = (
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{t}%' AND pid <> pg_backend_pid()"
+        )
         wait_for(lambda: self.query(waiting), "a statement that waits for a lock")
 
     @contextmanager
