@@ -125,7 +125,7 @@ class Own:
     def start(self) -> None:
         """Start, and wait until it answers."""
         settings = [f"--{name}={value}" for name, value in (self._settings | {"port": str(self._port)}).items()]
-        argv = [*_as_other_user(), str(self._programs / "postgres"), "-D", str(self._data), *settings]
+        argv = [*as_other_user(), str(self._programs / "postgres"), "-D", str(self._data), *settings]
         self._child = Child(argv, env=_environ(), folder=self._folder, log=self._folder / "log")
         wait_for(self._answers, f"PostgreSQL on port {self._port}", START_WITHIN)
 
@@ -148,7 +148,7 @@ class Own:
         initdb = [str(self._programs / "initdb"), "-D", str(self._data), "--no-sync", "--encoding=UTF8", "--locale=C"]
         login = [f"--username={USER}", f"--pwfile={password}", "--auth=scram-sha-256"]
         made = subprocess.run(
-            [*_as_other_user(), *initdb, *login], env=_environ(), cwd=self._folder, capture_output=True, text=True, check=False
+            [*as_other_user(), *initdb, *login], env=_environ(), cwd=self._folder, capture_output=True, text=True, check=False
         )
         assert made.returncode == 0, made.stderr
 
@@ -170,7 +170,7 @@ def _environ() -> Mapping[str, str]:
     return {"PATH": os.environ["PATH"], "LC_ALL": "C"}
 
 
-def _as_other_user() -> Sequence[str]:
+def as_other_user() -> Sequence[str]:
     """Run as ``nobody`` where this is root; the kernel still ends the server with the test run."""
     if os.geteuid() != 0:
         return []
