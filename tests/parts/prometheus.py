@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
@@ -17,10 +15,10 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode
 
-from tests.parts import debian
 from tests.parts.child import Child
 from tests.parts.kafka import Unavailable
 from tests.parts.missing import part_missing
+from tests.parts.unpacked import unpack
 from tests.parts.waiting import free_port, wait_for
 
 CACHE = Path(__file__).parents[2] / ".cache"
@@ -54,31 +52,11 @@ def fetch_prometheus() -> None:
     """Unpack Debian's package into the cache unless it is there; raises :class:`Unavailable`."""
     if FOLDER.is_dir():
         return
-    if missing := [name for name in ("apt-get", "dpkg-deb") if shutil.which(name) is None]:
-        raise Unavailable(f"Prometheus comes from Debian's package, and there is no {' and no '.join(missing)}")
-    print("Fetching Prometheus from Debian's package", flush=True)
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-        archive = _download(Path(scratch))
-        unpacked = Path(scratch) / "unpacked"
-        subprocess.run(["dpkg-deb", "--extract", archive, unpacked], check=True)
+        unpacked = unpack([PACKAGE], Path(scratch))
         if not FOLDER.is_dir():  # another run was quicker: its folder stays
             (unpacked / "usr" / "bin").rename(FOLDER)
-
-
-def _download(scratch: Path) -> Path:
-    """Return the archive; root asks anew what there is before it gives up."""
-    download = ["apt-get", "-qq", "download", PACKAGE]
-    tried = subprocess.run(download, cwd=scratch, capture_output=True, text=True, check=False)
-    if tried.returncode != 0 and os.geteuid() == 0:
-        subprocess.run(["apt-get", "-qq", "update"], check=True)
-        tried = subprocess.run(download, cwd=scratch, capture_output=True, text=True, check=False)
-    if tried.returncode != 0:
-        raise Unavailable(
-            f"Prometheus could not be had: {tried.stderr.strip()} (as root: apt-get update; or {debian.install_line([PACKAGE])})"
-        )
-    (archive,) = scratch.glob("*.deb")
-    return archive
 
 
 def _or_skip(name: str) -> Path:

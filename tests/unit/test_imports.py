@@ -34,6 +34,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sidecar.kafka": ("sidecar.core", "sidecar.runtime.client"),
     "sidecar.manifest": ("sidecar.core", "sidecar.settings"),
     "sidecar.writers": ("sidecar.core",),
+    "sidecar.writers.tables": ("sidecar.core", "sidecar.writers.options"),
+    "sidecar.writers.postgresql": (
+        "sidecar.core",
+        "sidecar.writers.options",
+        "sidecar.writers.protocol",
+        "sidecar.writers.tables",
+    ),
     "sidecar.observe": ("sidecar.core", "sidecar.runtime.report"),
     "sidecar.http": ("sidecar.core", "sidecar.runtime.commands", "sidecar.runtime.report", "sidecar.settings.units"),
     "sidecar.runtime": ("sidecar.core", "sidecar.writers.protocol"),
@@ -49,7 +56,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 STDLIB_ONLY = ("sidecar.core", "sidecar.controller")
 
 # Libraries that one room alone may know.
-OWNED_BY = {"confluent_kafka": "sidecar.kafka"}
+OWNED_BY = {"confluent_kafka": "sidecar.kafka", "psycopg": "sidecar.writers.postgresql"}
 
 
 def test_every_import_of_the_package_keeps_to_the_table() -> None:

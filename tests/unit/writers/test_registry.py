@@ -39,9 +39,9 @@ def test_the_payloads_alone_need_no_headers() -> None:
     ("url", "options", "complaint"),
     [
         (
-            "postgresql://me:hunter2@db/x",
+            "sqlite://me:hunter2@db/x",
             {},
-            "SIDECAR_WRITER__URL: postgresql is not supported by this version; supported are http://",
+            "SIDECAR_WRITER__URL: sqlite is not supported by this version; supported are http://",
         ),
         ("kafka://hunter2", {}, "SIDECAR_WRITER__URL: kafka is not supported by this version"),
         ("htp://me:hunter2@app", {}, "SIDECAR_WRITER__URL: it names no known writer (was http meant?)"),

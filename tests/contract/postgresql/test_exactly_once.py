@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+import pytest
+
+from sidecar.core.errors import WriterUnavailable
+from sidecar.core.records import Batch, TopicPartition
+from sidecar.core.results import Delivered, Fenced, Result, Retriable, Systemic
+from tests.contract.batches import chunk
+from tests.contract.postgresql.stage import ORDERS, Stage, cut, orders, soon, swallow, write
+from tests.parts.waiting import wait_for
+
+OTHER = TopicPartition("orders", 1)
+
+COMMIT = b"COMMIT\0"
+"""The whole statement; BEGIN has the word in it, too."""
+
+
+def test_rows_and_offsets_are_written_together_from_the_first_batch_on(stage: Stage) -> None:
+    writer = stage.writer()
+
+    assert write(writer, orders(5, 8, None)) == Delivered()
+    assert write(writer, orders(10, 12, 8)) == Delivered()
+
+    assert stage.column("offset") == [5, 6, 7, 10, 11]
+    assert stage.stored() == {ORDERS: 12}
+
+
+def test_the_offset_that_is_kept_covers_the_gap_after_the_last_record(stage: Stage) -> None:
+    part = chunk([b"1", b"2", b"3"]).slice(0, 2)
+    part.end = 100
+    assert write(stage.writer(), Batch.of([part], {ORDERS: None})) == Delivered()
+    assert stage.stored() == {ORDERS: 100}
+
+
+@pytest.mark.parametrize("expected", [None, 0, 4, 6])
+def test_an_owner_whose_offset_is_not_the_present_one_is_fenced_and_writes_nothing(stage: Stage, expected: int | None) -> None:
+    assert write(stage.writer(), orders(0, 5, None)) == Delivered()
+
+    result = write(stage.writer(), orders(3, 9, expected))
+
+    assert isinstance(result, Fenced)
+    assert result.tps == (ORDERS,)
+    assert stage.column("offset") == [0, 1, 2, 3, 4]
+    assert stage.stored() == {ORDERS: 5}
+
+
+def test_an_owner_that_expects_an_offset_where_there_is_none_is_fenced(stage: Stage) -> None:
+    writer = stage.writer()
+    assert isinstance(write(writer, orders(0, 5, 0)), Fenced)
+    assert stage.column("offset") == []
+    assert write(writer, orders(0, 5, None)) == Delivered()
+
+
+def test_one_stale_partition_of_several_fences_that_one_and_nothing_is_written(stage: Stage) -> None:
+    writer = stage.writer()
+    assert write(writer, orders(0, 5, None)) == Delivered()
+    parts = [chunk([b"x"] * 3, offset=7), chunk([b"y"] * 3, offset=7, partition=1), chunk([b"z"], partition=2)]
+    third = TopicPartition("orders", 2)
+
+    result = write(writer, Batch.of(parts, {ORDERS: 5, OTHER: 7, third: None}))
+
+    assert isinstance(result, Fenced)
+    assert result.tps == (OTHER,)
+    assert stage.stored() == {ORDERS: 5}
+    assert write(writer, Batch.of(parts, {ORDERS: 5, OTHER: None, third: None})) == Delivered()
+    assert stage.stored() == {ORDERS: 10, OTHER: 10, third: 1}
+
+
+def test_a_partition_that_another_owner_has_brought_to_our_end_does_not_make_the_rest_delivered(stage: Stage) -> None:
+    writer = stage.writer()
+    parts = [chunk([b"x"] * 3), chunk([b"y"] * 3, partition=1)]
+    assert write(writer, Batch.of(parts[:1], {ORDERS: None})) == Delivered()
+
+    result = write(writer, Batch.of(parts, {ORDERS: None, OTHER: None}))
+
+    assert isinstance(result, Fenced)
+    assert result.tps == (ORDERS,)
+    assert stage.stored() == {ORDERS: 3}
+    assert stage.column("value") == [b"x"] * 3
+
+
+def test_groups_keep_their_own_offsets(stage: Stage) -> None:
+    assert write(stage.writer(), orders(0, 5, None)) == Delivered()
+    stage.query("UPDATE {o} SET consumer_group = 'another'")
+    assert write(stage.writer(), orders(0, 5, None)) == Delivered()
+
+
+def test_a_batch_without_expectations_leaves_the_offsets_alone(stage: Stage) -> None:
+    assert write(stage.writer(), Batch.of([chunk([b"redriven"])])) == Delivered()
+    assert (stage.column("value"), stage.stored()) == ([b"redriven"], {})
+
+
+def test_of_two_owners_at_once_one_writes_and_the_other_is_fenced(stage: Stage) -> None:
+    writers = [stage.made(), stage.made()]
+    results: list[Result] = []
+    for first in range(0, 100, 5):
+        batch = orders(first, first + 5, first or None)
+        zombie = orders(first, first + 4, first or None)
+        both = [
+            threading.Thread(target=lambda w=w, b=b: results.append(write(w, b)))
+            for w, b in zip(writers, (batch, zombie), strict=True)
+        ]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+        if stage.stored()[ORDERS] != first + 5:  # the zombie was quicker: the owner begins again where it got to
+            assert write(writers[0], orders(first + 4, first + 5, first + 4)) == Delivered()
+
+    assert {type(result) for result in results} == {Delivered, Fenced}
+    assert [type(result) for result in results].count(Delivered) == 20
+    assert stage.column("offset") == list(range(100))
+
+
+def test_what_became_of_a_commit_whose_answer_was_lost_is_read_back(stage: Stage) -> None:
+    stage.made()
+    with stage.through(partial(cut, at=COMMIT, before_the_server=False)) as url:
+        writer = stage.writer(url)
+        lost = write(writer, orders(0, 5, None))
+        assert lost == Retriable("the connection to PostgreSQL was lost")
+        assert stage.stored() == {ORDERS: 5}
+
+        assert write(writer, orders(0, 5, None)) == Delivered()
+        assert write(writer, orders(5, 6, 5)) == Delivered()
+
+    assert stage.column("offset") == list(range(6))
+
+
+def test_another_writer_can_read_back_the_lost_answer_too(stage: Stage) -> None:
+    stage.made()
+    with stage.through(partial(cut, at=COMMIT, before_the_server=False)) as url:
+        assert isinstance(write(stage.writer(url), orders(0, 5, None)), Retriable)
+    assert write(stage.writer(), orders(0, 5, None)) == Delivered()
+    assert stage.column("offset") == list(range(5))
+
+
+def test_after_a_lost_answer_a_part_of_the_batch_is_fenced_and_not_written_twice(stage: Stage) -> None:
+    stage.made()
+    with stage.through(partial(cut, at=COMMIT, before_the_server=False)) as url:
+        assert isinstance(write(stage.writer(url), orders(0, 5, None)), Retriable)
+    assert isinstance(write(stage.writer(), orders(0, 2, None)), Fenced)
+    assert stage.column("offset") == list(range(5))
+
+
+@pytest.mark.parametrize("at", [b"BEGIN", b"COPY", b"PGCOPY", COMMIT])
+def test_a_connection_that_is_lost_before_the_commit_leaves_nothing_and_the_repeat_writes_once(stage: Stage, at: bytes) -> None:
+    stage.made()
+    with stage.through(partial(cut, at=at, before_the_server=True)) as url:
+        writer = stage.writer(url)
+        assert isinstance(write(writer, orders(0, 5, None)), Retriable | Systemic)
+        assert stage.column("offset") == []
+        assert write(writer, orders(0, 5, None)) == Delivered()
+    assert stage.column("offset") == list(range(5))
+
+
+@pytest.mark.parametrize("at", [b"BEGIN", b"COPY", b"PGCOPY", COMMIT])
+def test_a_server_that_answers_no_more_costs_the_deadline_and_no_record(stage: Stage, at: bytes) -> None:
+    stage.made()
+    with stage.through(partial(swallow, at=at)) as url:
+        assert write(stage.writer(url), orders(0, 5, None), within=0.5) == Retriable("PostgreSQL did not answer in time")
+    assert write(stage.writer(), orders(0, 5, None)) == Delivered()
+    assert stage.column("offset") == list(range(5))
+
+
+def test_a_connection_that_was_closed_while_it_was_idle_costs_no_attempt(stage: Stage) -> None:
+    writer = stage.made()
+    stage.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    wait_for(lambda: not stage.query("SELECT 1 FROM pg_stat_activity WHERE application_name = 'kafka-sidecar'"), "no session")
+    assert write(writer, orders(0, 5, None)) == Delivered()
+
+
+def test_a_server_that_crashes_under_load_has_every_record_once(stage: Stage) -> None:
+    stage.made(value="text")
+    done: list[Result] = []
+    crashed = threading.Event()
+
+    def load() -> None:
+        writer = stage.writer(value="text")
+        at: int | None = None
+        while (at or 0) < 3_000 or not crashed.is_set():
+            first = at or 0
+            result = write(writer, orders(first, first + 100, at))
+            done.append(result)
+            at = first + 100 if result == Delivered() else at
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    for _ in range(3):
+        seen = len(done)
+        wait_for(lambda: len(done) >= seen + 20, "20 more batches")  # noqa: B023 -- it is called in this round only
+        stage.server.crash()
+        stage.server.start()
+    crashed.set()
+    thread.join()
+
+    assert {type(result) for result in done} <= {Delivered, Retriable, Systemic}
+    assert len({type(result) for result in done}) > 1
+    offsets = stage.column("offset")
+    assert sorted(offsets) == list(range(len(offsets)))
+    assert stage.stored() == {ORDERS: len(offsets)}
+
+
+def test_backends_that_are_terminated_in_a_loop_have_every_record_once(stage: Stage) -> None:
+    writer = stage.made()
+    end = threading.Event()
+
+    def terminate() -> None:
+        with stage.session() as session:
+            session.autocommit = True
+            while not end.is_set():  # the server waits, so that some transactions come through
+                session.execute("SELECT pg_sleep(0.003)")
+                session.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kafka-sidecar'")
+
+    thread = threading.Thread(target=terminate)
+    thread.start()
+    results: list[Result] = []
+    at = 0
+    while at < 100:
+        results.append(write(writer, orders(at, at + 1, at or None)))
+        at += results[-1] == Delivered()
+    end.set()
+    thread.join()
+
+    assert {type(result) for result in results} <= {Delivered, Retriable, Systemic}
+    assert len(results) > 100
+    assert stage.column("offset") == list(range(100))
+    assert stage.stored() == {ORDERS: 100}
+
+
+def test_the_stored_offsets_are_read_for_those_partitions_that_have_one(stage: Stage) -> None:
+    assert write(stage.writer(), orders(0, 5, None)) == Delivered()
+    make = stage.kind().stored_offsets
+    assert make is not None
+    offsets = make()
+
+    assert offsets.read([ORDERS, OTHER, TopicPartition("it's", 0)], soon()) == {ORDERS: 5}
+    assert offsets.read([], soon()) == {}
+    offsets.close()
+    assert offsets.read([ORDERS], soon()) == {ORDERS: 5}
+    offsets.close()
+    offsets.close()
+
+
+def test_offsets_without_a_table_are_none_or_refused_with_the_mend(stage: Stage) -> None:
+    refused, made = stage.kind(create=False).stored_offsets, stage.kind().stored_offsets
+    assert refused is not None
+    assert made is not None
+    with pytest.raises(
+        WriterUnavailable, match=r"cannot be read: .*undefined table \(42P01\); make it as `kafka-sidecar check --ddl`"
+    ):
+        refused().read([ORDERS], soon())
+    offsets = made()
+    assert offsets.read([ORDERS], soon()) == {}
+    offsets.close()
