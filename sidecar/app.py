@@ -21,8 +21,9 @@ from sidecar.http.live import Live
 from sidecar.http.pages import Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
-from sidecar.kafka.build import Tell, Wanted, build_consumer, build_log_offsets
+from sidecar.kafka.build import Tell, Wanted, build_consumer, build_dead_letters, build_log_offsets
 from sidecar.kafka.consumer import KafkaFenced
+from sidecar.kafka.dead_letters import Address
 from sidecar.observe.kafka_log import KafkaLog
 from sidecar.observe.last_events import LastEvents
 from sidecar.observe.live import About, frame, hello
@@ -36,6 +37,7 @@ from sidecar.observe.trends import Trend
 from sidecar.observe.watch import Watch
 from sidecar.runtime.app_health import AppHealthWatch, Checking
 from sidecar.runtime.control import Control, Durations, Gate
+from sidecar.runtime.dead_letters import DeadLetterProducer
 from sidecar.runtime.driver import Driver, Hands
 from sidecar.runtime.flushers import Flushers, Outcome
 from sidecar.runtime.log_ends import LogEndsWatch
@@ -76,6 +78,7 @@ REVOKE_LONGEST = 10.0
 """How long a revocation waits for flushes: this share of ``max.poll.interval.ms``, at most so many seconds."""
 
 FLUSHERS_GRACE = 0.5
+LETTERS_GRACE = 0.5
 
 GRACE_MARGIN = 10.0
 """Seconds of the pod's grace period, beyond the drain, that an application needs to stop."""
@@ -96,7 +99,10 @@ class App:
         config = engine_config(settings)
         engine = Engine(config, Random())  # noqa: S311 -- spreads retries, keeps no secret
         kafka_log = KafkaLog(log, time.monotonic)
-        wanted = Wanted(settings.topics, settings.start, settings.on_offset_out_of_range, kind.needs_headers)
+        letters = settings.dead_letter.topic
+        wanted = Wanted(
+            settings.topics, settings.start, settings.on_offset_out_of_range, kind.needs_headers or letters is not None
+        )
         self._watch = Watch(log, time.time)
         self._offsets = build_log_offsets(properties)
         client = build_consumer(properties, wanted, self._offsets, engine.epoch, Tell(kafka_log.trouble, kafka_log.out_of_range))
@@ -110,7 +116,9 @@ class App:
         self._reader = (
             None if kind.stored_offsets is None else StoredOffsetsReader(kind.stored_offsets, outcomes.put, time.monotonic)
         )
-        hands = Hands(self._flushers.submit, None if self._reader is None else self._reader.ask)
+        self._letters = None if letters is None else _dead_letters(settings, letters, outcomes)
+        locate = None if self._reader is None else self._reader.ask
+        hands = Hands(self._flushers.submit, locate, None if self._letters is None else self._letters.send)
         driver = Driver(engine, client, hands, outcomes, self._watch, time.monotonic)
         poll_interval = max_poll_interval(settings)
         membership = Membership(driver, min(REVOKE_LONGEST, REVOKE_SHARE * poll_interval))
@@ -149,6 +157,9 @@ class App:
             if self._reader is not None:
                 self._reader.start()
                 running.callback(self._reader.stop)
+            if self._letters is not None:
+                self._letters.start()
+                running.callback(self._letters.close, LETTERS_GRACE)
             running.callback(self._flushers.stop, FLUSHERS_GRACE)
             running.callback(self._log_ends.stop)
             running.callback(self._watchdog.cancel)
@@ -244,6 +255,11 @@ def _grace_problem(settings: Settings) -> str | None:
         f"SIDECAR_GRACE_PERIOD ({settings.grace_period:g}s) is less than SIDECAR_DRAIN_TIMEOUT ({settings.drain_timeout:g}s) and {GRACE_MARGIN:g}s "
         f"for the application to stop: raise terminationGracePeriodSeconds to {needed:g} or more, or lower SIDECAR_DRAIN_TIMEOUT"
     )
+
+
+def _dead_letters(settings: Settings, topic: str, outcomes: SimpleQueue[Outcome]) -> DeadLetterProducer:
+    address = Address(topic, settings.topics)
+    return build_dead_letters(consumer_config(settings), address, settings.kafka.group_id, outcomes.put)
 
 
 def _marker(settings: Settings) -> Marker | None:

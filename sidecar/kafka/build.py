@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from confluent_kafka import IsolationLevel, KafkaException
 
 from sidecar.core.errors import ConfigurationError
+from sidecar.core.events import DeadLetterFinished
 from sidecar.kafka.columns import Columns, EpochOf
 from sidecar.kafka.consumer import Clocks, KafkaConsumer
+from sidecar.kafka.dead_letters import Address, KafkaDeadLetters
 from sidecar.kafka.log_offsets import LogOffsets
 from sidecar.kafka.resets import OnOutOfRange, Resets
 from sidecar.kafka.starts import OutOfRange, Start, Starts
@@ -65,6 +67,13 @@ def build_log_offsets(properties: Properties) -> LogOffsets:
     isolation = IsolationLevel.READ_COMMITTED if committed_only else IsolationLevel.READ_UNCOMMITTED
     with naming_the_setting():
         return LogOffsets(connection(properties), isolation)
+
+
+def build_dead_letters(
+    properties: Properties, address: Address, group: str, answer: Callable[[DeadLetterFinished], None]
+) -> KafkaDeadLetters:
+    """Return the producer of dead letters, on the cluster that a consumer with ``properties`` reads."""
+    return KafkaDeadLetters(connection(properties), address, group, answer)
 
 
 def build_consumer(properties: Properties, wanted: Wanted, offsets: LogOffsets, epoch_of: EpochOf, tell: Tell) -> KafkaConsumer:

@@ -10,6 +10,9 @@ from sidecar.core.actions import DeadLetter
 class DeadLetterProducer(Protocol):
     """Produces dead letters, idempotently and acknowledged by all replicas in sync."""
 
+    def start(self) -> None:
+        """Begin to wait for answers."""
+
     def send(self, letter: DeadLetter) -> None:
         """Have ``letter`` produced. Its one answer (``DeadLetterFinished``) comes by the queue, also when it fails at once; nothing is raised, and nothing waits."""
 
