@@ -12,7 +12,8 @@ from sidecar.core.errors import WriterUnavailable
 from sidecar.writers.http_target import Target
 
 PATIENCE = 0.5
-"""How long a server may leave a request unread, in seconds, before an answer that is there already counts as its answer."""
+"""How long a server may leave a request unread, in seconds, before an answer that is there already counts as its answer; and how long
+it may take over the words that go with a refusal."""
 
 
 class AnsweredEarly(Exception):  # noqa: N818 -- what the server did, no mistake of anyone
@@ -36,6 +37,10 @@ class DeadlineSocket:
             except TimeoutError:
                 if _has_answer(self.plain):
                     raise AnsweredEarly from None
+
+    def hasten(self, seconds: float) -> None:
+        """Let what comes from now on take ``seconds`` at most."""
+        self._deadline = min(self._deadline, time.monotonic() + seconds)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Return the bytes that come in, as a stream."""
