@@ -36,7 +36,15 @@ IN_SECRET: Schema = {
     "additionalProperties": False,
 }
 
-_BY_KIND: Mapping[str, Schema] = {"size": SIZE, "duration": DURATION, "count": COUNT, "text": TEXT}
+_BY_KIND: Mapping[str, Schema] = {
+    "size": SIZE,
+    "duration": DURATION,
+    "count": COUNT,
+    "switch": SWITCH,
+    "text": TEXT,
+    "path": TEXT,
+    "secret": TEXT,
+}
 
 
 def _reader(annotated: Any) -> Callable[..., Any]:
@@ -112,5 +120,4 @@ def _of_property(name: str) -> Schema:
 
 
 def _of_option(option: Option) -> Schema:
-    supported = [choice for choice in option.choices if choice not in option.later]
-    return {**({"enum": supported} if supported else _BY_KIND[option.kind]), "description": option.help}
+    return {**({"enum": list(option.choices)} if option.choices else _BY_KIND[option.kind]), "description": option.help}

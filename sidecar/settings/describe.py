@@ -13,6 +13,7 @@ from sidecar.settings.model import Settings
 from sidecar.settings.parts import consumer_config
 from sidecar.settings.units import as_size
 from sidecar.writers import registry
+from sidecar.writers.options import Option
 
 HIDDEN = "********"
 
@@ -53,11 +54,17 @@ def _rows_of_model(settings: Settings, given: Mapping[str, Given]) -> Iterator[R
 def _rows_of_writer(settings: Settings, given: Mapping[str, Given]) -> Iterator[Row]:
     for option, meaning in registry.options_of(settings.writer.url).items():
         name = f"SIDECAR_WRITER__{option.upper()}"
-        default = as_size(int(meaning.default)) if meaning.kind == "size" else str(meaning.default)
         if name not in given:
-            yield Row(name, default, "default")
+            yield Row(name, default_of(meaning), "default")
         else:
             yield Row(name, HIDDEN if meaning.kind == "secret" else given[name].text, given[name].source)
+
+
+def default_of(option: Option) -> str:
+    """Return the default of a writer's option as people write it."""
+    if option.kind == "size":
+        return as_size(int(option.default))
+    return "unset" if option.default == "" else str(option.default).lower() if option.kind == "switch" else str(option.default)
 
 
 def _rows_of_kafka(settings: Settings, given: Mapping[str, Given]) -> Iterator[Row]:

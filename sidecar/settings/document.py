@@ -9,6 +9,7 @@ from typing import get_args
 from pydantic.fields import FieldInfo
 
 from sidecar.settings import kafka_properties
+from sidecar.settings.describe import default_of
 from sidecar.settings.environment import fields
 from sidecar.settings.memory import FETCH_MAX_BYTES, prefetch_of
 from sidecar.settings.units import as_size
@@ -100,9 +101,9 @@ def _choices(field: FieldInfo) -> str:
 def _writers() -> Iterator[str]:
     for option, having in _schemes_by_option():
         name, meaning = option
-        default = as_size(int(meaning.default)) if meaning.kind == "size" else meaning.default
+        default = default_of(meaning)
         writers = ", ".join(f"`{scheme}:`" for scheme in having)
-        yield f"| {writers} | `SIDECAR_WRITER__{name.upper()}` | `{default}` | {meaning.help} |\n"
+        yield f"| {writers} | `SIDECAR_WRITER__{name.upper()}` | {default if default == 'unset' else f'`{default}`'} | {meaning.help} |\n"
 
 
 def _schemes_by_option() -> Iterator[tuple[tuple[str, Option], list[str]]]:

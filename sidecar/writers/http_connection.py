@@ -11,7 +11,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -35,10 +35,14 @@ class Answer:
     body: bytes | None = b""
 
 
-class Connection:
-    """A connection to ``target`` that is made when it is needed, and kept while the server keeps it."""
+Tls = Callable[[], ssl.SSLContext]
+"""Returns what to encrypt a new connection with; raises WriterUnavailable."""
 
-    def __init__(self, target: Target, tls: ssl.SSLContext | None) -> None:
+
+class Connection:
+    """A connection to ``target`` that is made when it is needed, and kept while the server keeps it; encrypted where ``tls`` is given."""
+
+    def __init__(self, target: Target, tls: Tls | None) -> None:
         self._target = target
         self._tls = tls
         self._client: http.client.HTTPConnection | None = None
@@ -87,8 +91,9 @@ class Connection:
         if self._client is not None and is_stale(self._client.sock):
             self.close()
         if self._client is None:
-            client = _client(self._target, self._tls)
-            client.sock = dial(self._target, self._tls, deadline)
+            tls = None if self._tls is None else self._tls()
+            client = _client(self._target, tls)
+            client.sock = dial(self._target, tls, deadline)
             self._client = client
         return self._client
 

@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from sidecar.writers import registry
 from sidecar.writers.protocol import Writer
@@ -42,7 +42,9 @@ class Downstream(Protocol):
 
 
 class OverTcp:
-    """An application on a TCP port."""
+    """An application on a TCP port, which gets the records as ``options`` say."""
+
+    options: ClassVar[Mapping[str, registry.Value]] = {}
 
     def __init__(self, _folder: Path) -> None:
         self.application = Application()
@@ -52,7 +54,7 @@ class OverTcp:
         return self.application.url
 
     def writer(self) -> Writer:
-        return registry.kind(self.url, {}).create()
+        return registry.kind(self.url, self.options).create()
 
     def go_down(self) -> None:
         self.application.go_down()
@@ -65,6 +67,30 @@ class OverTcp:
 
     def close(self) -> None:
         self.application.go_down()
+
+
+class AsArray(OverTcp):
+    """An application that gets JSON arrays, compressed."""
+
+    options: ClassVar[Mapping[str, registry.Value]] = {"body": "json", "compression": "gzip"}
+
+
+class OneByOne(OverTcp):
+    """An application that gets a request a record."""
+
+    options: ClassVar[Mapping[str, registry.Value]] = {"body": "raw"}
+
+
+class AsEvents(OverTcp):
+    """An application that gets CloudEvents."""
+
+    options: ClassVar[Mapping[str, registry.Value]] = {"body": "cloudevents"}
+
+
+class AsValues(OverTcp):
+    """An application that gets the payloads alone, so that it cannot say which records it took."""
+
+    options: ClassVar[Mapping[str, registry.Value]] = {"body": "values"}
 
 
 class OverUnix(OverTcp):
@@ -180,10 +206,13 @@ class Nowhere:
         pass
 
 
-KEEPING: Sequence[Callable[[Path], Downstream]] = (OverTcp, OverUnix, InFile, OnStdout)
+WHOLE: Sequence[Callable[[Path], Downstream]] = (OverTcp, OverUnix, AsArray, OneByOne, InFile, OnStdout)
+"""Those that can say what they took, and take all there is of a record."""
+
+KEEPING: Sequence[Callable[[Path], Downstream]] = (*WHOLE, AsEvents)
 """Those that can say what they took."""
 
-EVERY: Sequence[Callable[[Path], Downstream]] = (*KEEPING, Nowhere)
+EVERY: Sequence[Callable[[Path], Downstream]] = (*KEEPING, AsValues, Nowhere)
 
 
 def _by_partition(content: bytes) -> Lines:

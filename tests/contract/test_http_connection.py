@@ -13,9 +13,6 @@ import pytest
 from sidecar.core.records import Batch
 from sidecar.core.results import Delivered, Poison, Result, Retriable, Said, Systemic, TooLarge
 from sidecar.writers import ndjson, registry
-from sidecar.writers.http import HttpWriter
-from sidecar.writers.http_connection import Connection
-from sidecar.writers.http_target import parse
 from sidecar.writers.protocol import Writer
 from tests.contract.batches import chunk, numbers
 from tests.contract.listener import TAKEN, Address, Conversation, Listener, Script
@@ -258,8 +255,7 @@ def tls_server(certificate: Path, script: Script, port: int) -> Listener:
 
 
 def trusting(certificate: Path, url: str) -> Writer:
-    context = ssl.create_default_context(cafile=f"{certificate}.crt")
-    return HttpWriter(Connection(parse(url), context), ndjson.encode, {})
+    return registry.kind(url, {"tls_ca": f"{certificate}.crt"}).create()
 
 
 def test_batches_go_encrypted_over_one_connection_and_a_new_one_when_it_went_stale(certificate: Path) -> None:
