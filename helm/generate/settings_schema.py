@@ -42,6 +42,7 @@ _BY_KIND: Mapping[str, Schema] = {
     "count": COUNT,
     "switch": SWITCH,
     "text": TEXT,
+    "path": TEXT,
     "secret": TEXT,
 }
 
@@ -119,5 +120,4 @@ def _of_property(name: str) -> Schema:
 
 
 def _of_option(option: Option) -> Schema:
-    supported = [choice for choice in option.choices if choice not in option.later]
-    return {**({"enum": supported} if supported else _BY_KIND[option.kind]), "description": option.help}
+    return {**({"enum": list(option.choices)} if option.choices else _BY_KIND[option.kind]), "description": option.help}

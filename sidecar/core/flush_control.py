@@ -10,6 +10,9 @@ the downstream is met by shrinking faster than growing.
 *Interval.* ×1.5 after a flush slower than 1.5 × target, ×0.8 after one faster than 0.5 × target, within its bounds.
 It moves only after flushes that did not fill their batch: a full batch never waits, so its latency says nothing about
 waiting, and two dials never turn on one sample.
+
+*Learned size.* A batch that the downstream refused for its size halves the limit in bytes. It grows back by :data:`REGROWTH` with each full batch
+that was taken, so a limit that stays costs one refusal in 139 full batches (ln 2 / ln 1.005), and one that went away is forgotten.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from sidecar.core.config import FlushLimits
 EFFICIENCY = 0.9
 FORGETTING = 0.95
 GROWTH = 1.25
+REGROWTH = 1.005
 FEW = 100
 """The closed form never asks for less: below this the fitted fixed cost is noise. The latency target still can."""
 
@@ -66,6 +70,7 @@ class FlushControl:
         """Learn from a delivered batch; ``filled`` tells whether it was as large as the control allowed."""
         self._fit.add(records, seconds)
         if filled:
+            self.batch_bytes = min(self._limits.max_batch_bytes, max(self.batch_bytes + 1, int(self.batch_bytes * REGROWTH)))
             self._resize(records, seconds)
         else:
             self._repace(seconds)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from sidecar.core.errors import ConfigurationError
 from sidecar.manifest.wish import Wish
 from sidecar.settings import kafka_properties, load_settings
-from sidecar.settings.environment import SECRETS_DIR, Problem, known
+from sidecar.settings.environment import SECRETS_DIR, Problem, is_secret_option, known
 from sidecar.settings.load import listed
 from sidecar.settings.units import size
 
@@ -65,7 +65,7 @@ def _is_secret(name: str, text: str) -> bool:
     if name.startswith("SIDECAR_KAFKA__"):
         prop = kafka_properties.property_of(name.removeprefix("SIDECAR_KAFKA__"))
         return kafka_properties.is_secret(prop) and not prop.endswith(".location")
-    return name == "SIDECAR_WRITER__URL" and urlsplit(text).password is not None
+    return is_secret_option(name) or (name == "SIDECAR_WRITER__URL" and urlsplit(text).password is not None)
 
 
 def _shape(wish: Wish) -> Iterator[Problem]:

@@ -19,7 +19,8 @@ STATE = "/run/kafka-sidecar"
 SECRETS = "/run/secrets/kafka-sidecar"
 """Where the keys of Secrets are files, named like their settings."""
 
-_WANTS_PATH = re.compile(r"_(LOCATION|KEYTAB)$")
+_WANTS_PATH = re.compile(r"^SIDECAR_(KAFKA__.*_(LOCATION|KEYTAB)|WRITER__(TLS_(CA|CERT|KEY)|TOKEN_FILE))$")
+"""The settings that are the path of a file, and not what is in it."""
 
 
 @dataclass(frozen=True, slots=True)

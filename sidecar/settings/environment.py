@@ -1,7 +1,7 @@
 """Which ``SIDECAR_*`` names there are, what is said for each and where, and what is wrong with the others.
 
 A value comes from the variable itself, from the file that ``<NAME>_FILE`` names, or from a file of that name in the folder
-``SIDECAR_SECRETS_DIR``. Said twice is refused: which one counts would be a guess. What Kubernetes puts into the environment
+``SIDECAR_SECRETS_DIR``. (An option of a writer that is itself a path, and ends in ``_FILE``, is that path: the writer reads the file.) Said twice is refused: which one counts would be a guess. What Kubernetes puts into the environment
 for a Service whose name begins with ``sidecar`` is left alone.
 """
 
@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from sidecar.settings.model import PREFIX, Settings
+from sidecar.writers import registry
 
 SECRETS_DIR = "SIDECAR_SECRETS_DIR"
 FREE = ("SIDECAR_KAFKA__", "SIDECAR_WRITER__")
@@ -69,6 +70,16 @@ def known() -> frozenset[str]:
     return frozenset(name for name, _ in fields())
 
 
+def is_secret_option(name: str) -> bool:
+    """Whether an option of any writer has this name and is a secret. Raises ConfigurationError for a writer that cannot be loaded."""
+    return name in _options_of_kind("secret", registry.schemes())
+
+
+def _options_of_kind(kind: str, writers: Mapping[str, registry.Scheme]) -> frozenset[str]:
+    options = (item for scheme in writers.values() for item in scheme.options.items())
+    return frozenset(f"SIDECAR_WRITER__{name.upper()}" for name, option in options if option.kind == kind)
+
+
 def read(environ: Mapping[str, str]) -> tuple[dict[str, Given], list[Problem]]:
     """Return what is said for each setting, by name, and what is wrong with the other names."""
     given: dict[str, Given] = {}
@@ -89,7 +100,7 @@ def _said(environ: Mapping[str, str], problems: list[Problem]) -> Iterator[tuple
         if not name.startswith(PREFIX) or name == SECRETS_DIR or is_of_kubernetes(name, text):
             continue
         setting = name.removesuffix("_FILE")
-        if setting == name or name in known():
+        if setting == name or name in known() or name in _options_of_kind("path", registry.BUILT_IN):
             yield name, "environment", text
         elif (content := _content(name, Path(text), problems)) is not None:
             problems += _too_open(setting, Path(text))

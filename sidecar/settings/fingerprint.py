@@ -13,6 +13,7 @@ from sidecar.settings import kafka_properties
 from sidecar.settings.describe import shown
 from sidecar.settings.model import Settings
 from sidecar.settings.parts import consumer_config
+from sidecar.writers import registry
 
 OF_THE_POD = frozenset({"client.id", "client.rack", "group.instance.id"})
 
@@ -24,8 +25,9 @@ def fingerprint(settings: Settings) -> str:
         for name, value in consumer_config(settings).items()
         if name not in OF_THE_POD and not kafka_properties.is_secret(name)
     }
+    options = registry.options_of(settings.writer.url)
     writer = {
-        **settings.writer.given,
+        **{name: text for name, text in settings.writer.given.items() if options[name].kind != "secret"},
         "timeout": settings.writer.timeout,
         "url": shown("SIDECAR_WRITER__URL", settings.writer.url),
     }

@@ -20,6 +20,7 @@ _READERS: Mapping[str, Callable[[str], Value]] = {
     "switch": units.switch,
     "choice": str,
     "text": str,
+    "path": str,
     "secret": str,
 }
 

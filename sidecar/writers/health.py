@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import http.client
-import ssl
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from sidecar.core.errors import ConfigurationError, WriterUnavailable
 from sidecar.writers import http_target
-from sidecar.writers.http_connection import Connection
+from sidecar.writers.http_connection import Connection, Tls
+from sidecar.writers.http_tls import TlsFiles
 
 SETTING = "SIDECAR_APP__HEALTH_URL"
 SCHEMES = ("http", "https", "http+unix")
@@ -30,10 +31,11 @@ def health_check(url: str) -> Check:
     if scheme not in SCHEMES:
         raise ConfigurationError(f"{SETTING}: it must begin with {', '.join(f'{known}://' for known in SCHEMES)}")
     target = http_target.parse(url, SETTING)
-    return partial(_check, target, ssl.create_default_context() if target.tls else None)
+    target = replace(target, link_local=True)  # no record goes there, and of the answer only the status is read
+    return partial(_check, target, TlsFiles().context if target.tls else None)
 
 
-def _check(target: http_target.Target, tls: ssl.SSLContext | None, timeout: float) -> str | None:
+def _check(target: http_target.Target, tls: Tls | None, timeout: float) -> str | None:
     headers = {"User-Agent": f"kafka-sidecar/{version('kafka-sidecar')}", "Connection": "close"}
     if target.authorization is not None:
         headers["Authorization"] = target.authorization

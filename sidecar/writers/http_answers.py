@@ -6,10 +6,12 @@ answer                               result
 2xx                                  Delivered, or Partial where a JSON body lists ``failures``
 2xx, body above :func:`longest`      Retriable: what it says cannot be known
 2xx, failures that cannot be read    Retriable: a breach of the contract never counts as delivered
-408 425 429, 5xx                     Retriable, after ``Retry-After`` (an hour at most)
-400 409 422                          Poison
-413                                  TooLarge
-any other: 401 403 404 3xx 415 ...   Systemic
+207 without a list of failures       Retriable: it says that some failed, and not which
+408 425 429, 5xx, 1xx                Retriable, after ``Retry-After`` (an hour at most): it may pass later
+400 409 422                          Poison: the records are at fault, one at least
+413                                  TooLarge: fewer may pass; of one record Poison, since none are fewer
+431                                  Systemic; where the headers are the record's own (:func:`of_record`) Poison
+any other: 401 403 404 3xx 415 ...   Systemic: it is not about these records
 ==================================== ==========================================================================
 """
 
@@ -24,13 +26,27 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from sidecar.core.records import Batch, TopicPartition
-from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
+from sidecar.core.results import (
+    LONGEST_TEXT,
+    Delivered,
+    FailureAction,
+    Partial,
+    Poison,
+    RecordFailure,
+    Result,
+    Retriable,
+    Said,
+    Systemic,
+    TooLarge,
+)
 from sidecar.writers.http_connection import Answer
 
 TRY_AGAIN = frozenset({408, 425, 429})
 TOO_MANY = 429
 POISONED = frozenset({400, 409, 422})
 TOO_LARGE = 413
+HEADERS_TOO_LARGE = 431
+MULTI_STATUS = 207
 
 LONGEST_WAIT = 3600.0
 """What a ``Retry-After`` may ask for at most, in seconds."""
@@ -68,15 +84,28 @@ def result_of(answer: Answer, batch: Batch, wall: float) -> Result:
     if 200 <= status < 300:  # noqa: PLR2004 -- that is what 2xx means
         return _of_success(answer, batch, wall)
     if status in TRY_AGAIN or status < 200 or status >= 500:  # noqa: PLR2004 -- classes of statuses
-        return Retriable(_said(status), _wait(answer.retry_after, wall), too_many=status == TOO_MANY)
-    if status in POISONED:
-        return Poison(_said(status))
+        return Retriable(_reason(status), _wait(answer.retry_after, wall), status == TOO_MANY, said(answer))
+    if status in POISONED or (status == TOO_LARGE and batch.records == 1):
+        return Poison(_reason(status), said=said(answer))
     if status == TOO_LARGE:
-        return TooLarge(_said(status))
-    return Systemic(_said(status))
+        return TooLarge(_reason(status))
+    return Systemic(_reason(status))
 
 
-def _said(status: int) -> str:
+def of_record(answer: Answer, record: Batch, wall: float) -> Result:
+    """Return what ``answer`` means for one record whose key and headers were headers of the request: as :func:`result_of`, but for 431."""
+    if answer.status == HEADERS_TOO_LARGE:
+        return Poison(_reason(answer.status), said=said(answer))
+    return result_of(answer, record, wall)
+
+
+def said(answer: Answer) -> Said:
+    """Return the answer's own words, for a dead letter: what of it can be printed, on one line."""
+    begun = (answer.body or b"")[: 4 * LONGEST_TEXT].decode(errors="replace")[:LONGEST_TEXT]
+    return Said(str(answer.status), "".join(character if character.isprintable() else " " for character in begun))
+
+
+def _reason(status: int) -> str:
     """Return the status for people, in HTTP's own words: those of the server could hold anything."""
     try:
         return f"answered {status} {http.HTTPStatus(status).phrase}"
@@ -86,19 +115,20 @@ def _said(status: int) -> str:
 
 def _of_success(answer: Answer, batch: Batch, wall: float) -> Result:
     if answer.body is None:
-        return Retriable(f"the answer is longer than {longest(batch)} bytes")
+        return Retriable(f"the answer is longer than {longest(batch)} bytes", said=said(answer))
     try:
-        failures = _failures(answer.content_type, answer.body, batch)
+        failures = _failures(answer, answer.body, batch)
     except _Breach as breach:
-        return Retriable(f"the answer is not what the contract says: {breach}")
+        return Retriable(f"the answer is not what the contract says: {breach}", said=said(answer))
     if failures:
-        return Partial(failures, _wait(answer.retry_after, wall))
+        return Partial(failures, _wait(answer.retry_after, wall), said(answer))
     return Delivered()
 
 
-def _failures(content_type: str, body: bytes, batch: Batch) -> tuple[RecordFailure, ...]:
-    """Read the list of failures; raises _Breach where the body has one, or ought to be JSON, and cannot be read."""
-    if not body.strip() or not _ought_to_be_json(content_type, body):
+def _failures(answer: Answer, body: bytes, batch: Batch) -> tuple[RecordFailure, ...]:
+    """Read the list of failures; raises _Breach where there is one, or ought to be, or ought to be JSON, and cannot be read."""
+    required = answer.status == MULTI_STATUS
+    if not required and (not body.strip() or not _ought_to_be_json(answer.content_type, body)):
         return ()
     try:
         document = msgspec.json.decode(body)
@@ -108,6 +138,8 @@ def _failures(content_type: str, body: bytes, batch: Batch) -> tuple[RecordFailu
         raise _Breach(f"in `failures`: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _Breach("its body is not valid JSON") from error
+    if required and listed is None:
+        raise _Breach("a 207 without `failures`")
     _check_places(entries, batch)
     return tuple(map(_record_failure, entries))
 

@@ -11,19 +11,23 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 
-from sidecar.writers.http_socket import AnsweredEarly, DeadlineSocket, dial, is_stale
+from sidecar.core.results import LONGEST_TEXT
+from sidecar.writers.http_socket import PATIENCE, AnsweredEarly, DeadlineSocket, dial, is_stale
 from sidecar.writers.http_target import Target
+
+BEGINNING = 4 * LONGEST_TEXT
+"""How much is read of an answer that is no success, in bytes: a character of UTF-8 has four at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. ``body`` is that of a 2xx answer, None where it is longer than asked for; others are not read."""
+    """What came back. ``body`` is that of a 2xx answer, None where it is longer than asked for; of any other its beginning."""
 
     status: int
     content_type: str = ""
@@ -31,10 +35,14 @@ class Answer:
     body: bytes | None = b""
 
 
-class Connection:
-    """A connection to ``target`` that is made when it is needed, and kept while the server keeps it."""
+Tls = Callable[[], ssl.SSLContext]
+"""Returns what to encrypt a new connection with; raises WriterUnavailable."""
 
-    def __init__(self, target: Target, tls: ssl.SSLContext | None) -> None:
+
+class Connection:
+    """A connection to ``target`` that is made when it is needed, and kept while the server keeps it; encrypted where ``tls`` is given."""
+
+    def __init__(self, target: Target, tls: Tls | None) -> None:
         self._target = target
         self._tls = tls
         self._client: http.client.HTTPConnection | None = None
@@ -63,7 +71,7 @@ class Connection:
         try:
             whole = _send(client, method, self._target.path, body, headers)
             response = client.getresponse()
-            answer = _read(response, longest)
+            answer = _read(response, wire, longest)
             keep = whole and response.isclosed() and not response.will_close
         except TimeoutError:
             raise TimeoutError("no whole answer in time") from None
@@ -83,8 +91,9 @@ class Connection:
         if self._client is not None and is_stale(self._client.sock):
             self.close()
         if self._client is None:
-            client = _client(self._target, self._tls)
-            client.sock = dial(self._target, self._tls, deadline)
+            tls = None if self._tls is None else self._tls()
+            client = _client(self._target, tls)
+            client.sock = dial(self._target, tls, deadline)
             self._client = client
         return self._client
 
@@ -118,16 +127,30 @@ def _send(client: http.client.HTTPConnection, method: str, path: str, body: byte
     return False
 
 
-def _read(response: http.client.HTTPResponse, longest: int) -> Answer:
-    """Read what matters of an answer: the body of a success, and of the rest the head only."""
-    body: bytes | None = b""
-    if 200 <= response.status < 300:  # noqa: PLR2004 -- that is what 2xx means
-        body = response.read(longest + 1)
-        if len(body) > longest:
-            body = None
-        elif response.length:
-            raise http.client.IncompleteRead(body, response.length)
-    elif response.length == 0:
-        response.read()  # of nothing: it ends the answer, and the connection can be kept
+def _read(response: http.client.HTTPResponse, wire: DeadlineSocket, longest: int) -> Answer:
+    """Read what matters of an answer: the body of a success, and of any other how it begins."""
+    success = 200 <= response.status < 300  # noqa: PLR2004 -- that is what 2xx means
+    body = _whole(response, longest) if success else _beginning(response, wire)
     content_type = response.headers.get_content_type() if "Content-Type" in response.headers else ""
     return Answer(response.status, content_type, response.getheader("Retry-After"), body)
+
+
+def _whole(response: http.client.HTTPResponse, longest: int) -> bytes | None:
+    body = response.read(longest + 1)
+    if len(body) > longest:
+        return None
+    if response.length:
+        raise http.client.IncompleteRead(body, response.length)
+    return body
+
+
+def _beginning(response: http.client.HTTPResponse, wire: DeadlineSocket) -> bytes:
+    """Read what comes soon: the status alone says what is to be done, so nothing that is wrong with the rest matters."""
+    wire.hasten(PATIENCE)
+    begun = b""
+    with suppress(OSError, http.client.HTTPException):
+        while len(begun) < BEGINNING and (piece := response.read1(BEGINNING - len(begun))):
+            begun += piece
+        if response.length == 0:
+            response.read()  # of nothing: it ends the answer, and the connection can be kept
+    return begun

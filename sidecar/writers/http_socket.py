@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import socket
 import ssl
@@ -10,9 +11,11 @@ from typing import Any
 
 from sidecar.core.errors import WriterUnavailable
 from sidecar.writers.http_target import Target
+from sidecar.writers.link_local import is_link_local, is_metadata_name
 
 PATIENCE = 0.5
-"""How long a server may leave a request unread, in seconds, before an answer that is there already counts as its answer."""
+"""How long a server may leave a request unread, in seconds, before an answer that is there already counts as its answer; and how long
+it may take over the words that go with a refusal."""
 
 
 class AnsweredEarly(Exception):  # noqa: N818 -- what the server did, no mistake of anyone
@@ -36,6 +39,10 @@ class DeadlineSocket:
             except TimeoutError:
                 if _has_answer(self.plain):
                     raise AnsweredEarly from None
+
+    def hasten(self, seconds: float) -> None:
+        """Let what comes from now on take ``seconds`` at most."""
+        self._deadline = min(self._deadline, time.monotonic() + seconds)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Return the bytes that come in, as a stream."""
@@ -99,6 +106,7 @@ def _dial_tcp(target: Target, deadline: float) -> socket.socket:
     failure: OSError = OSError(0, "the name has no address")
     for family, *_, address in socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM):
         try:
+            _check_reach(target, str(address[0]))
             sock = _connect(family, address, deadline)
         except OSError as error:
             failure = error
@@ -106,6 +114,12 @@ def _dial_tcp(target: Target, deadline: float) -> socket.socket:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
     raise failure
+
+
+def _check_reach(target: Target, address: str) -> None:
+    """Raise OSError for an address that is not allowed. The name was resolved by us, so none that is resolved later can differ."""
+    if not target.link_local and (is_link_local(address) or is_metadata_name(target.host)):
+        raise OSError(errno.EACCES, f"{address} is link-local, or where a cloud gives out credentials: not allowed")
 
 
 def _connect(family: int, address: Any, deadline: float) -> socket.socket:

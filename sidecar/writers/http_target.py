@@ -22,7 +22,8 @@ class Target:
     """An address, and what is asked for there.
 
     ``socket_path`` is set for ``http+unix`` alone, where ``host`` is ``localhost``. ``authorization`` is the value of
-    that header, None where the URL has no user. ``name`` is the URL without credentials and query.
+    that header, None where the URL has no user. ``name`` is the URL without credentials and query. ``link_local`` allows the addresses
+    of :mod:`sidecar.writers.link_local`.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Target:
     tls: bool = False
     socket_path: str | None = None
     authorization: str | None = field(default=None, repr=False)
+    link_local: bool = False
 
 
 class _Unusable(Exception):  # noqa: N818 -- what it is
@@ -92,5 +94,9 @@ def _basic(parts: SplitResult) -> str | None:
     """Return the Basic credentials of the URL's user and password."""
     if parts.username is None:
         return None
-    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return "Basic " + base64.b64encode(pair.encode()).decode()
+    return basic(unquote(parts.username), unquote(parts.password or ""))
+
+
+def basic(user: str, password: str) -> str:
+    """Return the value of the header ``Authorization`` for these (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()

@@ -55,8 +55,8 @@ def encode(batch: Batch) -> bytes:
     return b"".join(map(encode_chunk, batch.chunks))
 
 
-def encode_chunk(chunk: Chunk) -> bytes:
-    """Return the lines of ``chunk``, each with its newline."""
+def encode_chunk(chunk: Chunk, after: bytes = b"\n") -> bytes:
+    """Return the lines of ``chunk``, each with ``after`` behind it."""
     columns = [
         _Column(b"%d", chunk.offsets),
         _timestamps(chunk.timestamps),
@@ -65,7 +65,7 @@ def encode_chunk(chunk: Chunk) -> bytes:
         *([] if chunk.headers is None else [_headers(chunk.headers)]),
     ]
     place = b'{"topic":%b,"partition":%d,"offset":' % (_to_json(chunk.tp.topic), chunk.tp.partition)
-    end = b',"weight":%d}\n' % chunk.weight if chunk.weight > 1 else b"}\n"
+    end = (b',"weight":%d}' % chunk.weight if chunk.weight > 1 else b"}") + after
     line = place.replace(b"%", b"%%") + b"".join(column.template for column in columns) + end
     return b"".join(map(line.__mod__, zip(*(column.arguments for column in columns), strict=True)))
 

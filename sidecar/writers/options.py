@@ -13,16 +13,15 @@ Value = str | int | float
 class Option:
     """One option of a writer, ``SIDECAR_WRITER__<NAME>``.
 
-    ``kind`` says how people write it and what the writer gets: a ``choice`` one of ``choices`` (``later`` lists those that
-    are known and not supported by this version), a ``size`` bytes, a ``duration`` seconds, a ``count`` an integer, a ``switch`` a bool,
-    a ``text`` itself, and so does a ``secret``, which is never shown.
+    ``kind`` says how people write it and what the writer gets: a ``choice`` one of ``choices``, a ``size`` bytes, a ``duration`` seconds,
+    a ``count`` an integer, a ``switch`` a bool, a ``text`` itself, and so do a ``path``, which names a file that the writer reads by itself (in a pod
+    the key of a Secret can be that file), and a ``secret``, which is never shown. A text without a default is empty.
     """
 
-    kind: Literal["choice", "size", "duration", "count", "switch", "text", "secret"]
+    kind: Literal["choice", "size", "duration", "count", "switch", "text", "path", "secret"]
     default: Value
     help: str
     choices: tuple[str, ...] = ()
-    later: tuple[str, ...] = ()
 
 
 Options = Mapping[str, Option]

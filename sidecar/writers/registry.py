@@ -107,8 +107,6 @@ def _check(name: str, value: Value, options: Options) -> None:
         known = ", ".join(f"SIDECAR_WRITER__{other.upper()}" for other in options) or "none"
         raise ConfigurationError(f"{setting}: this writer has no such option{_meant(name, options)}; it has {known}")
     option = options[name]
-    if value in option.later:
-        raise ConfigurationError(f"{setting}: {value} is not supported by this version; use {' or '.join(option.choices)}")
     if option.choices and value not in option.choices:
         raise ConfigurationError(f"{setting}: must be {' or '.join(option.choices)}{_meant(str(value), option.choices)}")
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.contract.downstreams import EVERY, KEEPING, Downstream, OverTcp, OverUnix
+from tests.contract.downstreams import EVERY, KEEPING, WHOLE, Downstream, OverTcp, OverUnix
 
 Place = TypeVar("Place", bound=Downstream)
 
@@ -31,6 +31,12 @@ def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Downstr
 @pytest.fixture(params=KEEPING)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Downstream]:
     """Each kind of downstream that can say what it took."""
+    yield from _opened(request.param, tmp_path, request)
+
+
+@pytest.fixture(params=WHOLE)
+def whole(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Downstream]:
+    """Each kind of downstream that takes all there is of a record."""
     yield from _opened(request.param, tmp_path, request)
 
 

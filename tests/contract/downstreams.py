@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from sidecar.core.records import UNREADABLE, Chunk, Headers, TopicPartition
 from sidecar.writers import ndjson, registry
@@ -46,7 +46,9 @@ class Downstream(Protocol):
 
 
 class OverTcp:
-    """An application on a TCP port."""
+    """An application on a TCP port, which gets the records as ``options`` say."""
+
+    options: ClassVar[Mapping[str, registry.Value]] = {}
 
     def __init__(self, _folder: Path) -> None:
         self.application = Application()
@@ -56,7 +58,7 @@ class OverTcp:
         return self.application.url
 
     def writer(self) -> Writer:
-        return registry.kind(self.url, {}).create()
+        return registry.kind(self.url, self.options).create()
 
     def go_down(self) -> None:
         self.application.go_down()
@@ -69,6 +71,30 @@ class OverTcp:
 
     def close(self) -> None:
         self.application.go_down()
+
+
+class AsArray(OverTcp):
+    """An application that gets JSON arrays, compressed."""
+
+    options: ClassVar[Mapping[str, registry.Value]] = {"body": "json", "compression": "gzip"}
+
+
+class OneByOne(OverTcp):
+    """An application that gets a request a record."""
+
+    options: ClassVar[Mapping[str, registry.Value]] = {"body": "raw"}
+
+
+class AsEvents(OverTcp):
+    """An application that gets CloudEvents."""
+
+    options: ClassVar[Mapping[str, registry.Value]] = {"body": "cloudevents"}
+
+
+class AsValues(OverTcp):
+    """An application that gets the payloads alone, so that it cannot say which records it took."""
+
+    options: ClassVar[Mapping[str, registry.Value]] = {"body": "values"}
 
 
 class OverUnix(OverTcp):
@@ -220,10 +246,13 @@ class InPostgresql:
         self.come_back()
 
 
-KEEPING: Sequence[Callable[..., Downstream]] = (OverTcp, OverUnix, InFile, OnStdout, InPostgresql)
+WHOLE: Sequence[Callable[..., Downstream]] = (OverTcp, OverUnix, AsArray, OneByOne, InFile, OnStdout, InPostgresql)
+"""Those that can say what they took, and take all there is of a record."""
+
+KEEPING: Sequence[Callable[..., Downstream]] = (*WHOLE, AsEvents)
 """Those that can say what they took."""
 
-EVERY: Sequence[Callable[..., Downstream]] = (*KEEPING, Nowhere)
+EVERY: Sequence[Callable[..., Downstream]] = (*KEEPING, AsValues, Nowhere)
 
 
 def _by_partition(content: bytes) -> Lines:

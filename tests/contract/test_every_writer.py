@@ -88,15 +88,15 @@ def test_a_hostile_value_arrives_as_it_was_between_its_neighbours(place: Downstr
     assert ("value" in line) == (value is None)
 
 
-def test_large_json_odd_times_keys_and_headers_arrive_as_they_were(place: Downstream) -> None:
+def test_large_json_odd_times_keys_and_headers_arrive_as_they_were(whole: Downstream) -> None:
     large = json.dumps({"text": "ö\n" * 1_000_000}).encode()
     headers = [None, UNREADABLE, [("h", b"\xff"), ("h", None), ("", b"")]]
-    writer = place.writer()
+    writer = whole.writer()
     batch = Batch.of([chunk([large, b"2", b"3"], keys=[None, b"\xff", b'"'], headers=headers, timestamps=[-1, 2**62, 0])])
     assert write(writer, batch) == Delivered()
     writer.close()
 
-    lines = place.lines()[0]
+    lines = whole.lines()[0]
 
     assert lines[0]["value"] == json.loads(large)
     assert [line["timestamp"] for line in lines] == [None, 2**62, 0]

@@ -7,12 +7,23 @@ import time
 import pytest
 
 from sidecar.core.records import Batch, TopicPartition, batch_id
-from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
+from sidecar.core.results import (
+    Delivered,
+    FailureAction,
+    Partial,
+    Poison,
+    RecordFailure,
+    Result,
+    Retriable,
+    Said,
+    Systemic,
+    TooLarge,
+)
 from sidecar.writers import registry
 from tests.contract.batches import chunk, numbers
 from tests.contract.downstreams import OverTcp
 from tests.parts.app import Application
-from tests.parts.behaviour import Behaviour, answer, endless_body, error_page, failing, hang_up, held_until
+from tests.parts.behaviour import Behaviour, answer, endless_body, error_page, hang_up, held_until
 
 BATCH = numbers(10, 15)
 JSON = {"Content-Type": "application/json"}
@@ -23,12 +34,22 @@ def soon() -> float:
     return time.monotonic() + 20
 
 
-def refusing(*offsets: int) -> Behaviour:
-    failures = [{"topic": "orders", "partition": 0, "offset": n, "action": "reject"} for n in offsets]
-    return answer(200, JSON, json.dumps({"failures": failures}).encode())
+def failures(action: str, *offsets: int) -> bytes:
+    entries = [{"topic": "orders", "partition": 0, "offset": n, "action": action, "error": "no"} for n in offsets]
+    return json.dumps({"failures": entries}).encode()
 
 
-BREACH = "the answer is not what the contract says: "
+def named(action: FailureAction, *offsets: int) -> tuple[RecordFailure, ...]:
+    return tuple(RecordFailure(PLACE, n, action, "no") for n in offsets)
+
+
+def breach(why: str, body: bytes, status: int = 200) -> Retriable:
+    return Retriable(f"the answer is not what the contract says: {why}", said=Said(str(status), body.decode()[:256]))
+
+
+PAGE = ("<!doctype html><h1>Something went wrong</h1>" * 100)[:256]
+STRANGER = "`failures` names a record that was not sent, or one record twice"
+IN_2200 = "Wed, 01 Jan 2200 00:00:00 GMT"
 
 
 @pytest.mark.parametrize(
@@ -36,25 +57,35 @@ BREACH = "the answer is not what the contract says: "
     [
         (answer(204), Delivered()),
         (error_page(200), Delivered()),
-        (error_page(502), Retriable("answered 502 Bad Gateway")),
-        (answer(503, {"Retry-After": "7"}), Retriable("answered 503 Service Unavailable", 7.0)),
-        (answer(429, JSON | {"Retry-After": "0"}, b"{}"), Retriable("answered 429 Too Many Requests", 0.0, too_many=True)),
-        (error_page(400), Poison("answered 400 Bad Request")),
+        (error_page(502), Retriable("answered 502 Bad Gateway", said=Said("502", PAGE))),
+        (answer(503, {"Retry-After": "7"}), Retriable("answered 503 Service Unavailable", 7.0, said=Said("503"))),
+        (answer(503, {"Retry-After": IN_2200}), Retriable("answered 503 Service Unavailable", 3600.0, said=Said("503"))),
+        (
+            answer(429, JSON | {"Retry-After": "0"}, b"{}"),
+            Retriable("answered 429 Too Many Requests", 0.0, too_many=True, said=Said("429", "{}")),
+        ),
+        (error_page(400), Poison("answered 400 Bad Request", said=Said("400", PAGE))),
+        (
+            answer(422, JSON, b'{"error": "a\nb"}'),
+            Poison("answered 422 Unprocessable Entity", said=Said("422", '{"error": "a b"}')),
+        ),
         (answer(413), TooLarge("answered 413 Request Entity Too Large")),
         (error_page(404), Systemic("answered 404 Not Found")),
         (answer(401, {"WWW-Authenticate": "Basic"}), Systemic("answered 401 Unauthorized")),
-        (endless_body, Retriable(f"the answer is longer than {64 * 1024 + 5 * 256} bytes")),
+        (endless_body, Retriable(f"the answer is longer than {64 * 1024 + 5 * 256} bytes", said=Said("200"))),
         (hang_up, Retriable("the connection was lost (RemoteDisconnected)")),
-        (answer(200, JSON, b'{"failures": ['), Retriable(BREACH + "its body is not valid JSON")),
-        (refusing(15), Retriable(BREACH + "`failures` names a record that was not sent, or one record twice")),
-        (refusing(11, 11), Retriable(BREACH + "`failures` names a record that was not sent, or one record twice")),
-        (
-            failing([("orders", 0, 12)], "retry", "busy"),
-            Partial((RecordFailure(PLACE, 12, FailureAction.RETRY, "busy"),)),
-        ),
-        (
-            failing([("orders", 0, 11), ("orders", 0, 14)], "reject", "no"),
-            Partial(tuple(RecordFailure(PLACE, n, FailureAction.REJECT, "no") for n in (11, 14))),
+        (answer(200, JSON, b'{"failures": ['), breach("its body is not valid JSON", b'{"failures": [')),
+        (answer(200, JSON, failures("reject", 15)), breach(STRANGER, failures("reject", 15))),
+        (answer(200, JSON, failures("reject", 11, 11)), breach(STRANGER, failures("reject", 11, 11))),
+        (answer(207), breach("its body is not valid JSON", b"", 207)),
+        (answer(207, JSON, b'{"status": "mixed"}'), breach("a 207 without `failures`", b'{"status": "mixed"}', 207)),
+        *(
+            (
+                answer(status, JSON, failures(action.value, *offsets)),
+                Partial(named(action, *offsets), said=Said(str(status), failures(action.value, *offsets).decode()[:256])),
+            )
+            for status in (200, 207)
+            for action, offsets in ((FailureAction.RETRY, (12,)), (FailureAction.REJECT, (11, 14)))
         ),
     ],
 )

@@ -11,11 +11,8 @@ from pathlib import Path
 import pytest
 
 from sidecar.core.records import Batch
-from sidecar.core.results import Delivered, Result, Retriable, Systemic, TooLarge
+from sidecar.core.results import Delivered, Poison, Result, Retriable, Said, Systemic, TooLarge
 from sidecar.writers import ndjson, registry
-from sidecar.writers.http import HttpWriter
-from sidecar.writers.http_connection import Connection
-from sidecar.writers.http_target import parse
 from sidecar.writers.protocol import Writer
 from tests.contract.batches import chunk, numbers
 from tests.contract.listener import TAKEN, Address, Conversation, Listener, Script
@@ -95,7 +92,9 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 def test_what_is_not_a_whole_answer_is_repeated_on_a_new_connection(address: Address, script: Script, reason: str) -> None:
     writer = writer_to(address)
     with Listener(address, script):
-        assert write(writer) == Retriable(reason)
+        result = write(writer)
+        assert isinstance(result, Retriable)
+        assert result.reason == reason
 
     with Listener(address, saying(TAKEN)):
         assert write(writer) == Delivered()
@@ -126,7 +125,7 @@ def test_a_refusal_that_comes_before_the_request_is_sent_is_heard(address: Addre
     with Listener(address, script) as server:
         writer = writer_to(address)
         for _ in range(2):
-            assert isinstance(write(writer, Batch.of([chunk([b"x" * 20_000_000])])), TooLarge)
+            assert isinstance(write(writer, Batch.of([chunk([b"x" * 10_000_000] * 2)])), TooLarge)
         writer.close()
         assert server.connections == 2
 
@@ -139,6 +138,8 @@ def test_a_refusal_that_comes_before_the_request_is_sent_is_heard(address: Addre
         HEAD + b"Content-Length: 2\r\n\r\n{}",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
         b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 422 No\r\nContent-Length: 4\r\n\r\nwhy?",
+        b"HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwhy?\r\n0\r\n\r\n",
     ],
 )
 def test_one_connection_carries_many_batches(address: Address, answer: bytes) -> None:
@@ -147,6 +148,23 @@ def test_one_connection_carries_many_batches(address: Address, answer: bytes) ->
         assert len({type(write(writer)) for _ in range(5)}) == 1
         writer.close()
         assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "rest", [b"Content-Length: 99\r\n\r\nwhy", b"Transfer-Encoding: chunked\r\n\r\n3\r\nwhy\r\n", b"\r\nwhy"]
+)
+def test_a_refusal_whose_words_do_not_end_is_a_refusal_with_those_that_came(address: Address, rest: bytes) -> None:
+    def script(conversation: Conversation) -> None:
+        conversation.request()
+        conversation.say(b"HTTP/1.1 422 No\r\n" + rest)
+        conversation.until_the_client_leaves()
+
+    with Listener(address, script) as server:
+        writer = writer_to(address)
+        for _ in range(2):
+            assert write(writer) == Poison("answered 422 Unprocessable Entity", said=Said("422", "why"))
+        writer.close()
+        assert server.connections == 2
 
 
 @pytest.mark.parametrize("farewell", [b"", b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"])
@@ -237,8 +255,7 @@ def tls_server(certificate: Path, script: Script, port: int) -> Listener:
 
 
 def trusting(certificate: Path, url: str) -> Writer:
-    context = ssl.create_default_context(cafile=f"{certificate}.crt")
-    return HttpWriter(Connection(parse(url), context), ndjson.encode, {})
+    return registry.kind(url, {"tls_ca": f"{certificate}.crt"}).create()
 
 
 def test_batches_go_encrypted_over_one_connection_and_a_new_one_when_it_went_stale(certificate: Path) -> None:

@@ -77,11 +77,15 @@ CASES: list[tuple[list[str], dict[str, str], Object]] = [
         [
             *("--shape", "native", "--secret", "SIDECAR_KAFKA__SASL_PASSWORD=kafka/password"),
             *("--secret", "SIDECAR_KAFKA__SSL_CA_LOCATION=ca/ca.crt", "--grace-period", "90", "--app-stop", "40"),
+            *("--secret", "SIDECAR_WRITER__TLS_KEY=tls/tls.key", "--secret", "SIDECAR_WRITER__TOKEN_FILE=app/token"),
             *("--memory", "512Mi", "--cpu", "1"),
         ],
         {"KAFKA__SASL_USERNAME": "billing \"quoted\" & 'so' <on>"},
         {
-            "secrets": {"kafka": {"sasl_password": IN_SECRET, "ssl_ca_location": {"secret": "ca", "key": "ca.crt"}}},
+            "secrets": {
+                "kafka": {"sasl_password": IN_SECRET, "ssl_ca_location": {"secret": "ca", "key": "ca.crt"}},
+                "writer": {"tls_key": {"secret": "tls", "key": "tls.key"}, "token_file": {"secret": "app", "key": "token"}},
+            },
             "settings": {"kafka": {"sasl_username": "billing \"quoted\" & 'so' <on>"}},
             "terminationGracePeriodSeconds": 90,
             "app": {"stopSeconds": 40},

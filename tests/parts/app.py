@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-import msgspec
-
 from tests.parts.behaviour import Behaviour, Reply, Request, accept
+from tests.parts.bodies import lines_of
 from tests.parts.server import Server
 from tests.parts.waiting import free_port
 
@@ -107,7 +106,7 @@ class Application:
 
     def _judge(self, headers: Mapping[str, str], body: bytes) -> Reply:
         """Ask the behaviour of the moment, and note what came of it."""
-        request = self._book.note(headers, [msgspec.json.decode(line) for line in body.splitlines() if line])
+        request = self._book.note(headers, lines_of(headers, body))
         reply = self.behave(request)
         if 200 <= reply.status < 300 and not reply.hang_up:
             self._book.take(request.lines, reply.refused)

@@ -36,7 +36,7 @@ The settings as environment variables: `settings` and `secrets` are trees, whose
 {{- $secrets := dict -}}
 {{- include "kafka-sidecar-lib.flatten" (dict "from" $values.secrets "prefix" "SIDECAR_" "into" $secrets) -}}
 {{- range $name, $_ := $secrets -}}
-{{- $wantsPath := regexMatch "_(LOCATION|KEYTAB)$" $name -}}
+{{- $wantsPath := regexMatch "^SIDECAR_(KAFKA__.*_(LOCATION|KEYTAB)|WRITER__(TLS_(CA|CERT|KEY)|TOKEN_FILE))$" $name -}}
 {{- $_ := set $all (ternary $name (printf "%s_FILE" $name) $wantsPath) (printf "/run/secrets/kafka-sidecar/%s" $name) -}}
 {{- end -}}
 {{- range $name, $value := $all -}}

@@ -66,7 +66,7 @@ The containers and the application's hook include it; nothing needs to. `kafka-s
 {{- end -}}
 {{- end -}}
 {{- range $name, $_ := $settings -}}
-{{- if regexMatch "^SIDECAR_KAFKA__.*(PASSWORD|CLIENT_SECRET|KEY_PEM|OAUTHBEARER_EXTENSIONS)$" $name -}}
+{{- if regexMatch "^SIDECAR_(KAFKA__.*(PASSWORD|CLIENT_SECRET|KEY_PEM|OAUTHBEARER_EXTENSIONS)|WRITER__OAUTH_CLIENT_SECRET)$" $name -}}
 {{- include "kafka-sidecar-lib.problem" (dict "call" $call "text" (printf "settings: %s is a secret: keep it in a Secret, and name that below secrets" $name)) -}}
 {{- end -}}
 {{- end -}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.parts.app import Application
@@ -54,6 +54,11 @@ def offsets_taken(app: Application, topic: str, partition: int = 0) -> list[int]
 
 def offsets_in_log(bootstrap: str, topic: str, partition: int = 0) -> list[int]:
     """Return the offsets of the records of the log that a reader of committed records gets."""
+    return [message.offset() or 0 for message in messages_in_log(bootstrap, topic, partition)]
+
+
+def messages_in_log(bootstrap: str, topic: str, partition: int = 0) -> list[Message]:
+    """Return those records themselves."""
     config: dict[str, Any] = {
         "bootstrap.servers": bootstrap,
         "group.id": fresh_name("reader"),
@@ -69,20 +74,20 @@ def offsets_in_log(bootstrap: str, topic: str, partition: int = 0) -> list[int]:
         consumer.close()
 
 
-def _until_end(consumer: Consumer) -> list[int]:
-    offsets: list[int] = []
+def _until_end(consumer: Consumer) -> list[Message]:
+    messages: list[Message] = []
 
     def at_end() -> bool:
         for message in consumer.consume(1000, 0.2):
             error = message.error()
             if error is None:
-                offsets.append(message.offset() or 0)
+                messages.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 -- the client's public name
                 return True
         return False
 
     wait_for(at_end, "the end of the log is read", WITHIN)
-    return offsets
+    return messages
 
 
 def delete_before(bootstrap: str, topic: str, offset: int, partition: int = 0) -> None:

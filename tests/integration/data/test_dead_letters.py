@@ -25,13 +25,15 @@ def refusing(topic: str, bad: set[int]) -> Behaviour:
 
     def behave(request: Request) -> Reply:
         found = [line for line in request.lines if (line["topic"], line["partition"]) == (topic, 0) and line["offset"] in bad]
-        return Reply(422, b"no such customer " * 100, "text/plain") if found else accept(request)
+        return Reply(422, {"Content-Type": "text/plain"}, b"no such customer " * 100) if found else accept(request)
 
     return behave
 
 
 def headers_of(letter: Received) -> dict[str, bytes | None]:
-    return {name: value if value is None or isinstance(value, bytes) else value.encode() for name, value in letter.headers() or []}
+    return {
+        name: value if value is None or isinstance(value, bytes) else value.encode() for name, value in letter.headers() or []
+    }
 
 
 def test_each_poison_record_becomes_one_dead_letter_and_the_others_are_delivered_in_order(
@@ -72,9 +74,7 @@ def test_a_dead_letter_is_the_record_byte_for_byte_and_says_where_it_came_from_a
     create_topic(kafka.bootstrap, f"{topic}.dead", config={"max.message.bytes": "2000000"})
     produce(kafka.bootstrap, topic, HOSTILE.values())
     with Application(refusing(topic, set(range(len(HOSTILE))))) as app:
-        environ = sidecar_environ(
-            kafka.bootstrap, topic, app.url, DEAD_LETTER__TOPIC="{topic}.dead", DEAD_LETTER__MAX_SHARE="1"
-        )
+        environ = sidecar_environ(kafka.bootstrap, topic, app.url, DEAD_LETTER__TOPIC="{topic}.dead", DEAD_LETTER__MAX_SHARE="1")
         with SidecarProcess(environ, tmp_path) as sidecar:
             wait_done(sidecar, kafka.bootstrap, topic)
             drain(sidecar)
@@ -135,7 +135,7 @@ def test_an_outage_makes_no_dead_letters(kafka: RealKafka, tmp_path: Path, answe
         )
         with SidecarProcess(environ, tmp_path) as sidecar:
             sidecar.wait_status(lambda status: status["breaker"]["state"] == "open", "the breaker is open")
-            app.behave(accept)
+            app.behave = accept
             wait_done(sidecar, kafka.bootstrap, topic)
             books = drain(sidecar)
     assert (books["delivered"], books["dead_lettered"]) == (RECORDS, 0)
@@ -152,7 +152,7 @@ def test_when_everything_is_refused_it_is_no_poison_and_no_record_is_dead_letter
         with SidecarProcess(environ, tmp_path) as sidecar:
             status = sidecar.wait_status(lambda status: status["breaker"]["state"] == "open", "the breaker is open")
             assert "10 records in a row are refused" in status["breaker"]["reason"]
-            app.behave(accept)
+            app.behave = accept
             wait_done(sidecar, kafka.bootstrap, topic)
             books = drain(sidecar)
     assert (books["delivered"], books["dead_lettered"]) == (RECORDS, 0)

@@ -123,6 +123,27 @@ def test_what_was_refused_for_its_size_halves_both_limits_and_never_raises_one(
     assert (flow.batch_records, flow.batch_bytes) == (next_records, next_bytes)
 
 
+def test_a_learned_size_is_kept_and_grows_back_so_slowly_that_few_batches_are_refused() -> None:
+    flow = control()
+    flow.too_large(1000, 1_000_000)
+    taken = 0
+    while flow.batch_bytes <= 1_000_000:
+        flow.flushed(flow.batch_records, 0.1, filled=True)
+        taken += 1
+    assert taken == 139
+
+
+def test_a_learned_size_grows_up_to_the_largest_and_by_full_batches_alone() -> None:
+    flow = control(max_batch_bytes=1000)
+    flow.too_large(2, 3)
+    for _ in range(100):
+        flow.flushed(1, 0.1, filled=False)
+    assert flow.batch_bytes == 1
+    for _ in range(2000):
+        flow.flushed(1, 0.1, filled=True)
+    assert flow.batch_bytes == 1000
+
+
 def test_the_fit_finds_both_costs_and_forgets_old_ones() -> None:
     fit = CostFit()
     for records in range(100, 300, 10):

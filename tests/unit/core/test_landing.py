@@ -185,6 +185,24 @@ def test_a_batch_that_is_too_large_is_repeated_in_halves_and_later_ones_are_smal
     assert bench.engine.stopped == {}
 
 
+def test_the_size_that_was_learned_is_kept_over_later_flushes_and_asked_for_again_only_now_and_then() -> None:
+    bench, index = Bench(EngineConfig(flush=FlushLimits(first_batch=100, max_batch=100)), T0), 0
+    taken: list[int] = []
+    refused: list[int] = []
+    while len(taken) < 300:
+        bench.poll(chunk(T0, range(index * 100, index * 100 + 100)))
+        for start in bench.flushed()[index:]:
+            count = start.batch.records
+            bench.land(start.flight, TooLarge("413") if count > 60 else None)
+            (refused if count > 60 else taken).append(count)
+        index = len(taken) + len(refused)
+    assert max(taken) == 60
+    assert taken[0] == 50
+    assert refused[0] == 100
+    assert set(refused[1:]) == {61}
+    assert len(refused) <= 4
+
+
 def test_a_single_record_that_is_too_large_is_poison() -> None:
     bench = flying(replace(SMALL, flush=FlushLimits(first_batch=1)), 1)
     bench.land(1, TooLarge("413"))

@@ -17,6 +17,11 @@ SETTINGS = {
     "SIDECAR_KAFKA__GROUP_ID": "billing",
     "SIDECAR_WRITER__URL": "http://127.0.0.1:8080/records",
 }
+OAUTH = {
+    "SIDECAR_WRITER__OAUTH_TOKEN_URL": "https://idp/token",
+    "SIDECAR_WRITER__OAUTH_CLIENT_ID": "billing",
+    "SIDECAR_WRITER__OAUTH_CLIENT_SECRET": "s",
+}
 WORKS = Wish("native", "kafka-sidecar:1", SETTINGS)
 IN_SECRET = SecretKey("kafka", "password")
 
@@ -38,10 +43,11 @@ def test_what_works_is_let_pass() -> None:
         ("SIDECAR_KAFKA__SSL_KEY_PEM", "hunter2"),
         ("SIDECAR_WRITER__URL", "http://billing:hunter2@app/records"),
         ("SIDECAR_HTTP__TOKEN", "hunter2-hunter2"),
+        ("SIDECAR_WRITER__OAUTH_CLIENT_SECRET", "hunter2"),
     ],
 )
 def test_a_secret_of_the_environment_is_not_printed(name: str, text: str) -> None:
-    said = refusal(replace(WORKS, settings={**SETTINGS, name: text}))
+    said = refusal(replace(WORKS, settings={**SETTINGS, **(OAUTH if name in OAUTH else {}), name: text}))
     assert f"{name}: is a secret: keep it in a Secret, and name that by --secret {name}=SECRET/KEY" in said
     assert "hunter2" not in said
 

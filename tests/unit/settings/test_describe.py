@@ -32,6 +32,8 @@ def rows(environ: dict[str, str]) -> dict[str, Row]:
         ({}, Row("SIDECAR_BUFFER__MAX_AGE", "unset", "default")),
         ({}, Row("SIDECAR_WRITER__BODY", "ndjson", "default")),
         ({"SIDECAR_WRITER__BODY": "values"}, Row("SIDECAR_WRITER__BODY", "values", "environment")),
+        ({}, Row("SIDECAR_WRITER__TLS_CA", "unset", "default")),
+        ({}, Row("SIDECAR_WRITER__ALLOW_LINK_LOCAL", "false", "default")),
         ({}, Row("SIDECAR_KAFKA__GROUP_ID", "billing", "environment")),
         ({}, Row("SIDECAR_KAFKA__ENABLE_AUTO_COMMIT", "false", "fixed")),
         ({}, Row("SIDECAR_KAFKA__FETCH_MAX_BYTES", "1048576", "default")),

@@ -42,6 +42,15 @@ def test_what_differs_by_pod_does_not(of_the_pod: dict[str, str]) -> None:
     assert fingerprint(load(of_the_pod)) == fingerprint(load({}))
 
 
+def test_a_secret_of_the_writer_does_not() -> None:
+    oauth = {"WRITER__OAUTH_TOKEN_URL": "https://idp/token", "WRITER__OAUTH_CLIENT_ID": "billing"}
+    one, other = (load(oauth | {"WRITER__OAUTH_CLIENT_SECRET": secret}) for secret in ("hunter1", "hunter2"))
+
+    assert (
+        fingerprint(one) == fingerprint(other) != fingerprint(load(oauth | {"WRITER__OAUTH_CLIENT_SECRET": "s", "TOPICS": "x"}))
+    )
+
+
 def test_a_pod_name_does_not() -> None:
     in_pods = [
         load_settings(LEAST | {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": name}, lambda: None) for name in ("a-1", "a-2")

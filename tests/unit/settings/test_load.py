@@ -266,12 +266,12 @@ COMMITS = "may not be set: the sidecar commits only what was delivered, by itsel
             ["SIDECAR_WRITER__URL: the brackets of its host are wrong; write http://[::1]:8080/path"],
         ),
         (
-            {"WRITER__BODY": "json"},
-            ["SIDECAR_WRITER__BODY: json is not supported by this version; use ndjson or values"],
+            {"WRITER__BODY": "jason"},
+            ["SIDECAR_WRITER__BODY: must be ndjson or values or json or raw or cloudevents (was json meant?)"],
         ),
         (
-            {"WRITER__TABLE": "t"},
-            ["SIDECAR_WRITER__TABLE: this writer has no such option; it has SIDECAR_WRITER__BODY"],
+            {"WRITER__URL": "stdout:", "WRITER__TABLE": "t"},
+            ["SIDECAR_WRITER__TABLE: this writer has no such option; it has none"],
         ),
         (
             {"WRITER__URL": "file:///data/out.ndjson", "WRITER__ROTATE_SIZE": "big"},
@@ -390,6 +390,10 @@ def test_a_value_can_come_from_a_file_without_the_newline_at_its_end(tmp_path: P
     file.write_text("two\nlines\n", encoding="utf-8")
     settings = load({"KAFKA__SASL_PASSWORD_FILE": str(file)})
     assert consumer_config(settings)["sasl.password"] == "two\nlines"
+
+
+def test_a_path_that_the_writer_reads_by_itself_stays_a_path() -> None:
+    assert load({"WRITER__TOKEN_FILE": "/not/here"}).writer.given == {"token_file": "/not/here"}
 
 
 def test_values_can_come_from_a_folder_whose_files_are_named_like_settings(tmp_path: Path) -> None:

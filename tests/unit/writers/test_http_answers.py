@@ -5,8 +5,19 @@ import json
 import pytest
 
 from sidecar.core.records import TopicPartition
-from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
-from sidecar.writers.http_answers import longest, result_of
+from sidecar.core.results import (
+    Delivered,
+    FailureAction,
+    Partial,
+    Poison,
+    RecordFailure,
+    Result,
+    Retriable,
+    Said,
+    Systemic,
+    TooLarge,
+)
+from sidecar.writers.http_answers import longest, of_record, result_of, said
 from sidecar.writers.http_connection import Answer
 from tests.contract.batches import numbers
 
@@ -15,12 +26,12 @@ BATCH = numbers(10, 15)
 FAILED = {"topic": "orders", "partition": 0, "offset": 12, "action": "reject", "error": "no such customer"}
 
 
-def said(body: bytes, content_type: str = "application/json") -> Result:
-    return result_of(Answer(200, content_type, None, body), BATCH, NOON)
+def success(body: bytes, content_type: str = "application/json", status: int = 200) -> Result:
+    return result_of(Answer(status, content_type, None, body), BATCH, NOON)
 
 
 def failing(*failures: object) -> Result:
-    return said(json.dumps({"failures": failures}).encode())
+    return success(json.dumps({"failures": failures}).encode())
 
 
 @pytest.mark.parametrize(
@@ -30,7 +41,7 @@ def failing(*failures: object) -> Result:
         ((408, 425, 429, 500, 501, 502, 503, 504, 599, 103), Retriable),
         ((400, 409, 422), Poison),
         ((413,), TooLarge),
-        ((401, 403, 404, 405, 407, 410, 415, 418, 300, 301, 302, 307, 304), Systemic),
+        ((401, 403, 404, 405, 407, 410, 415, 418, 431, 300, 301, 302, 307, 304), Systemic),
     ],
 )
 def test_each_status_has_one_meaning(statuses: tuple[int, ...], result: type[Result]) -> None:
@@ -54,14 +65,21 @@ def test_each_status_has_one_meaning(statuses: tuple[int, ...], result: type[Res
     ],
 )
 def test_retry_after_is_seconds_or_a_date_and_an_hour_at_most(header: str | None, wait: float | None) -> None:
-    assert result_of(Answer(503, retry_after=header), BATCH, NOON) == Retriable("answered 503 Service Unavailable", wait)
+    result = result_of(Answer(503, retry_after=header), BATCH, NOON)
+
+    assert result == Retriable("answered 503 Service Unavailable", wait, said=Said("503"))
+
+
+@pytest.mark.parametrize("status", [413, 431])
+def test_a_size_that_is_the_only_records_own_is_poison(status: int) -> None:
+    assert isinstance(of_record(Answer(status), numbers(10, 11), NOON), Poison)
 
 
 @pytest.mark.parametrize(
     "body", [b"", b" ", b"{}", b"[]", b'"ok"', b'{"failures": []}', b'{"failures": null}', b'{"status": "ok"}']
 )
 def test_a_success_without_failures_delivers_everything(body: bytes) -> None:
-    assert said(body) == Delivered()
+    assert success(body) == Delivered()
 
 
 def test_named_failures_are_the_only_records_not_taken() -> None:
@@ -71,12 +89,51 @@ def test_named_failures_are_the_only_records_not_taken() -> None:
         (
             RecordFailure(place, 12, FailureAction.REJECT, "no such customer"),
             RecordFailure(place, 14, FailureAction.RETRY, "no such customer"),
-        )
+        ),
+        said=Said("200", json.dumps({"failures": [FAILED, FAILED | {"offset": 14, "action": "retry"}]})[:256]),
     )
 
 
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"<multistatus/>", b'{"failures": null}'])
+def test_a_207_that_names_no_failures_never_counts_as_delivered(body: bytes) -> None:
+    assert isinstance(success(body, "", status=207), Retriable)
+
+
+def test_a_207_is_read_as_any_success() -> None:
+    body = json.dumps({"failures": [FAILED]}).encode()
+
+    assert isinstance(success(body, "", status=207), Partial)
+    assert success(b'{"failures": []}', status=207) == Delivered()
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"", ""),
+        (b"no such\r\ncustomer\x00\x1b[31m", "no such  customer  [31m"),
+        ("ü".encode() * 1000, "ü" * 256),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        (None, ""),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 422, 503])
+def test_the_answers_own_words_are_its_first_256_characters_as_far_as_they_can_be_printed(
+    status: int, body: bytes | None, text: str
+) -> None:
+    assert said(Answer(status, body=body)) == Said(str(status), text)
+
+
+@pytest.mark.parametrize("status", [400, 422, 429, 500, 413])
+def test_what_the_answer_said_is_kept_and_stays_out_of_the_reason(status: int) -> None:
+    result = result_of(Answer(status, body=b"hunter2"), numbers(10, 11), NOON)
+
+    assert isinstance(result, Poison | Retriable)
+    assert result.said == Said(str(status), "hunter2")
+    assert "hunter2" not in result.reason
+
+
 def test_failures_count_whatever_the_content_type_says() -> None:
-    assert isinstance(said(json.dumps({"failures": [FAILED]}).encode(), "text/plain"), Partial)
+    assert isinstance(success(json.dumps({"failures": [FAILED]}).encode(), "text/plain"), Partial)
 
 
 @pytest.mark.parametrize(
@@ -116,11 +173,11 @@ def test_a_record_that_is_named_twice_is_a_breach() -> None:
     ],
 )
 def test_a_body_that_ought_to_be_json_and_is_not_never_counts_as_delivered(content_type: str, body: bytes) -> None:
-    assert isinstance(said(body, content_type), Retriable)
+    assert isinstance(success(body, content_type), Retriable)
 
 
 def test_a_page_of_html_with_a_success_is_a_success() -> None:
-    assert said(b"<html>thanks</html>", "text/html") == Delivered()
+    assert success(b"<html>thanks</html>", "text/html") == Delivered()
 
 
 def test_a_body_that_was_too_long_to_read_never_counts_as_delivered() -> None:

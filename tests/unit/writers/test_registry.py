@@ -60,8 +60,11 @@ def test_the_payloads_alone_need_no_headers() -> None:
         ("file://host/out.ndjson", {}, "SIDECAR_WRITER__URL: a file is named by its absolute path"),
         ("file:///data/", {}, "SIDECAR_WRITER__URL: a file is named by its absolute path"),
         ("file:///data/out", {"rotate_size": 0}, "SIDECAR_WRITER__ROTATE_SIZE: must be at least 1 byte"),
-        ("http://app/", {"body": "raw"}, "SIDECAR_WRITER__BODY: raw is not supported by this version; use ndjson or values"),
-        ("http://app/", {"body": "value"}, "SIDECAR_WRITER__BODY: must be ndjson or values (was values meant?)"),
+        (
+            "http://app/",
+            {"body": "value"},
+            "SIDECAR_WRITER__BODY: must be ndjson or values or json or raw or cloudevents (was values meant?)",
+        ),
         ("http://app/", {"boddy": "raw"}, "SIDECAR_WRITER__BODDY: this writer has no such option (was body meant?)"),
         ("discard:", {"body": "ndjson"}, "SIDECAR_WRITER__BODY: this writer has no such option; it has none"),
     ],
@@ -77,5 +80,5 @@ def test_what_cannot_work_is_refused_by_name_and_without_the_url(
 
 
 def test_a_scheme_tells_its_options() -> None:
-    assert set(registry.options_of("http://app/")) == {"body"}
+    assert registry.options_of("http://app/")["body"].default == "ndjson"
     assert registry.options_of("file:///x")["rotate_size"].default == 64 * 1024 * 1024
