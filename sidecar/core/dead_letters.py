@@ -2,14 +2,17 @@
 
 ::
 
-    condemned ──▶ UNPROVEN ──▶ DUE ──────────▶ SENT ──▶ dead-lettered (its offset may be committed)
-                     │          ▲ │ no token    │
-                     │          │ ▼             │ the topic's broker refused it: again, after a wait
-                     │          └─┴◀────────────┘
+                   another one was taken   refused again
+    condemned ──▶ UNPROVEN ──▶ RECHECKED ──▶ DUE ──────────▶ SENT ──▶ dead-lettered (its offset may be committed)
+                     │             │          ▲ │ no token    │
+                     │             ▼          │ ▼             │ the topic's broker refused it: again, after a wait
+                     │         delivered      └─┴◀────────────┘
                      └──▶ ten in a row: back to the buffer, and the breaker opens
 
 - *Unproven*: an outage can look like poison (a schema changed, and everything is refused). So a letter waits until the downstream has taken another record of the
   same partition since; where there is nothing else to try, it is sent. Ten in a row without a delivery are no poison.
+- *Rechecked*: then it is tried once more, alone. The interleaving: an outage that looked like poison refuses it; the outage ends; the next record is taken. Such a record is
+  delivered late, but a dead letter would come later still.
 - *Due*: it costs a token (:mod:`sidecar.core.ration`); without one the partition is held.
 - *Sent*: nothing of the partition is flushed until the topic's broker has acknowledged it; while that fails, the partition is held.
 
@@ -39,7 +42,8 @@ EXHAUSTED = "dead_letter_budget_exhausted: too few deliveries have earned anothe
 class Blame:
     """Why a record is condemned; see :class:`~sidecar.core.actions.DeadLetter`.
 
-    ``failed_at`` is the monotonic time of its first failure, ``proven`` tells that the downstream answered for the record itself.
+    ``failed_at`` is the monotonic time of its first failure, ``proven`` tells that the downstream answered for the record itself, ``rechecked`` that it was
+    refused once more after another one was taken.
     """
 
     reason: LetterReason
@@ -48,6 +52,7 @@ class Blame:
     attempts: int
     failed_at: float
     proven: bool = False
+    rechecked: bool = False
 
 
 class DeadLetters:
@@ -67,7 +72,7 @@ class DeadLetters:
         self._last, self._changed = self._last + 1, True
         wall_ms = chunk.polled_wall_ms + int((blame.failed_at - chunk.polled_at) * 1000)
         letter = DeadLetter(self._last, chunk, blame.reason, blame.error, blame.said, blame.attempts, wall_ms)
-        unproven = not blame.proven and state.rules.max_share < 1
+        unproven = not (blame.proven or blame.rechecked) and state.rules.max_share < 1
         state.letters[self._last] = Letter(letter, unproven=unproven)
         if not unproven:
             return []
@@ -79,9 +84,12 @@ class DeadLetters:
         return sorted(chunks, key=lambda each: each.start)
 
     def taken(self, tp: TopicPartition) -> None:
-        """Take note that the downstream took records of ``tp``: what was refused before is poison indeed."""
-        for number in self._unproven.pop(tp, ()):
-            self._state.letters[number].unproven = False
+        """Take note that the downstream took records of ``tp``: what was refused before is tried once more."""
+        state, numbers = self._state, self._unproven.pop(tp, [])
+        for number in numbers:
+            state.letters[number].unproven, state.letters[number].rechecked = False, True
+        if numbers:
+            state.rechecks.setdefault(tp, []).extend(numbers)
             self._changed = True
 
     def finished(self, event: DeadLetterFinished, now: float) -> None:
@@ -115,7 +123,9 @@ class DeadLetters:
                 self._advance(letter, now)
         self._due = min((letter.due for letter in state.letters.values() if letter.due is not None), default=None)
         waiting = {
-            each.chunk.tp: each.failure for each in state.letters.values() if not each.unproven and state.current(each.chunk)
+            each.chunk.tp: each.failure
+            for each in state.letters.values()
+            if not (each.unproven or each.rechecked) and state.current(each.chunk)
         }
         state.holds_stale = state.holds_stale or waiting != state.waits_for_letters
         state.waits_for_letters = waiting
@@ -131,6 +141,7 @@ class DeadLetters:
             state.buffer.settle(letter.chunk)
             state.release(letter.chunk, reason)
         state.letters.clear()
+        state.rechecks.clear()
         self._unproven.clear()
         self._due = None
         state.waits_for_letters = {}
@@ -148,7 +159,7 @@ class DeadLetters:
         partition = state.current(chunk)
         if partition is None or partition.stopped is not None or state.draining:
             self._give_back(letter, partition)
-        elif letter.unproven and not self._nothing_else_to_try(partition):
+        elif letter.rechecked or (letter.unproven and not self._nothing_else_to_try(partition)):
             return
         elif (letter.due is None or letter.due <= now) and self._pay(letter):
             self._prove(letter)
@@ -186,6 +197,8 @@ class DeadLetters:
         del state.letters[letter.letter.number]
         if letter.unproven:
             self._forget_unproven(letter)
+        if letter.rechecked:
+            state.forget_recheck(chunk.tp, letter.letter.number)
         state.buffer.settle(chunk)
         if partition is None:
             state.release(chunk, state.fenced.get(chunk.tp, ReleaseReason.REVOKED))

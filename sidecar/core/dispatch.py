@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
 
-from sidecar.core.actions import StartFlush
+from sidecar.core.actions import DeadLetter, StartFlush
 from sidecar.core.books import DropReason
 from sidecar.core.breaker import BreakerSignal, BreakerState
 from sidecar.core.records import Batch, Chunk
@@ -70,7 +70,7 @@ class Dispatch:
             self._again(flight)
             return
         while ready := self._ready():
-            if self._launch(self._fill(ready[:1], PROBE_RECORDS, now), probe=True):
+            if self._launch_first(ready[:1], PROBE_RECORDS, now, probe=True):
                 return
 
     def _retry_due(self, now: float) -> None:
@@ -84,20 +84,25 @@ class Dispatch:
     def _start_new(self, now: float) -> None:
         state = self._state
         limit = state.config.flush.max_in_flight
-        while state.buffer.queued_records and len(state.flights) < limit and (ready := self._ready()):
+        while (state.buffer.queued_records or state.rechecks) and len(state.flights) < limit and (ready := self._ready()):
             if not self._is_due(ready, now):
                 return
-            self._launch(self._fill(ready, state.flow.batch_records, now), probe=False)
+            self._launch_first(ready, state.flow.batch_records, now, probe=False)
 
     def _ready(self) -> list[Partition]:
         """List the partitions that have queued records and no flight, first in turn first."""
         state = self._state
         queued, busy, waits = state.buffer.queued, state.busy, state.waits_for_letters
-        return [p for tp, p in state.partitions.items() if queued(tp) and not busy[tp] and not p.revoking and tp not in waits]
+        rechecks = state.rechecks
+        return [
+            p
+            for tp, p in state.partitions.items()
+            if (queued(tp) or tp in rechecks) and not busy[tp] and not p.revoking and tp not in waits
+        ]
 
     def _is_due(self, ready: list[Partition], now: float) -> bool:
         buffer, flow = self._state.buffer, self._state.flow
-        if self._hurries() or any(p.suspect for p in ready):
+        if self._hurries() or any(p.suspect or p.tp in self._state.rechecks for p in ready):
             return True
         records = sum(buffer.queued(p.tp) for p in ready)
         nbytes = buffer.queued_bytes * records / buffer.queued_records
@@ -109,6 +114,14 @@ class Dispatch:
     def _oldest(self, ready: Iterable[Partition]) -> float:
         heads = (self._state.buffer.head(p.tp) for p in ready)
         return min(head.polled_at for head in heads if head is not None)
+
+    def _launch_first(self, ready: list[Partition], records: int, now: float, *, probe: bool) -> bool:
+        """Start a flight: a record that is to be tried once more, alone, else a batch; return whether there was anything to start."""
+        again = next((partition.tp for partition in ready if partition.tp in self._state.rechecks), None)
+        if again is None:
+            return self._launch(self._fill(ready, records, now), probe=probe)
+        letter = self._state.take_recheck(again)
+        return self._launch([letter.chunk], probe=probe, recheck=letter)
 
     def _fill(self, ready: list[Partition], records: int, now: float) -> list[Chunk]:
         """Take a batch from the head of the turn; those served go to its end."""
@@ -158,7 +171,7 @@ class Dispatch:
                 kept.append(part)
         return kept
 
-    def _launch(self, chunks: list[Chunk], *, probe: bool) -> bool:
+    def _launch(self, chunks: list[Chunk], *, probe: bool, recheck: DeadLetter | None = None) -> bool:
         """Start a flight; return whether there was anything to start (all that was taken may have expired)."""
         if not chunks:
             return False
@@ -166,7 +179,7 @@ class Dispatch:
         batch = Batch.of(chunks, state.expected(chunks))
         filled = batch.records >= flow.batch_records or batch.nbytes >= flow.batch_bytes * 0.9
         self._last_flight += 1
-        flight = Flight(self._last_flight, batch, 0, probe, filled)
+        flight = Flight(self._last_flight, batch, 0, probe, filled, recheck=recheck)
         state.flights[flight.number] = flight
         state.busy.update({chunk.tp for chunk in chunks})
         self._again(flight)

@@ -30,6 +30,10 @@ class Isolation:
     def blame(self, flight: Flight, reason: LetterReason, error: str, said: Said, now: float) -> Blame:
         """Return why the records of a flight fail, and since when they were tried: also in the larger batches that they came from."""
         attempts, failed_at = flight.attempt, now if flight.failed_at is None else flight.failed_at
+        if flight.recheck is not None:
+            before = flight.recheck
+            since = before.chunk.polled_at + (before.failed_wall_ms - before.chunk.polled_wall_ms) / 1000
+            return Blame(before.reason, error, said, attempts + before.attempts, since, rechecked=True)
         suspect = next((found for chunk in flight.batch.chunks if (found := self._suspect(chunk)) is not None), None)
         if suspect is None:
             return Blame(reason, error, said, attempts, failed_at)
@@ -59,7 +63,8 @@ class Isolation:
         """Do away with the one record of ``chunk``; return what is wrong with the whole where so many are refused that it is no poison."""
         state = self._state
         if state.config.dead_letters is not None:
-            _go_on(partition)
+            if not blame.rechecked:
+                _go_on(partition)
             return self._acquit(partition, self._letters.condemn(chunk, blame), blame)
         state.buffer.settle(chunk)
         if state.config.on_poison is OnPoison.DROP:

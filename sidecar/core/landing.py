@@ -95,7 +95,7 @@ class Landing:
         state, batch = self._state, flight.batch
         self._retire(flight)
         for chunk in batch.chunks:
-            self._deliver(chunk)
+            self._deliver(flight, chunk)
         state.flow.flushed(batch.records, seconds, filled=flight.filled)
         state.actions.append(Landed(batch.chunks))
         self._took_records(batch.records, now)
@@ -108,7 +108,7 @@ class Landing:
         flight.mass = self._isolation.is_mass(flight, rejects)
         landed, again, rejected = self._sort(flight, result)
         for run in landed:
-            self._deliver(run)
+            self._deliver(flight, run)
         for run, failure in rejected:
             blame = self._isolation.blame(flight, LetterReason.POISON, failure.error, result.said, now)
             self._condemn(run, replace(blame, proven=True))
@@ -241,7 +241,7 @@ class Landing:
         state.budget.earn()
         state.breaker.delivered()
 
-    def _deliver(self, chunk: Chunk) -> None:
+    def _deliver(self, flight: Flight, chunk: Chunk) -> None:
         state = self._state
         state.buffer.settle(chunk)
         state.books.delivered[chunk.tp.topic] += len(chunk)
@@ -251,7 +251,7 @@ class Landing:
             partition.stored, partition.fences = chunk.end, 0
             if self._state.letters:
                 self._letters.taken(chunk.tp)
-            if partition.suspect is not None:
+            if flight.recheck is None:  # else it is none of the present suspects
                 clear(partition, len(chunk))
 
     def _condemn(self, chunk: Chunk, blame: Blame) -> str | None:

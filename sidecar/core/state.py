@@ -99,7 +99,7 @@ class Flight:
     ``probe`` marks the one whose answer the half-open breaker waits for; ``filled`` that the batch was as large as allowed;
     ``fixed`` that ``due`` is not brought forward: the downstream asked for that wait, or it was brought forward already.
     ``failure`` is what came of its last attempt (None: this is the first), ``limited`` that the downstream limits the rate, ``failed_at`` when the first
-    attempt failed; ``mass`` that too many of its records were refused for it to be poison.
+    attempt failed; ``recheck`` is the letter of its one record, which is tried once more; ``mass`` that too many of its records were refused for it to be poison.
     """
 
     number: int
@@ -113,17 +113,20 @@ class Flight:
     limited: bool = False
     failed_at: float | None = None
     mass: bool = False
+    recheck: DeadLetter | None = None
 
 
 @dataclass(slots=True)
 class Letter:
     """A dead letter on its way; see :mod:`sidecar.core.dead_letters`.
 
-    ``due`` is when it is sent again after ``failure``, ``tries`` how often it was not acknowledged, ``paid`` that a token was spent on it.
+    ``rechecked`` tells that the record is to be tried once more, alone. ``due`` is when it is sent again after ``failure``, ``tries`` how often it was not acknowledged,
+    ``paid`` that a token was spent on it.
     """
 
     letter: DeadLetter
     unproven: bool
+    rechecked: bool = False
     sent: bool = False
     paid: bool = False
     tries: int = 0
@@ -150,7 +153,8 @@ class EngineState:
 
     ``busy`` counts flights by partition, of any epoch, since order is kept across epochs; ``epochs`` remembers the last
     epoch of each partition ever assigned, ``fenced`` why its last assignment ended. ``overflowed`` tells that the
-    present event brought more than fits, ``letters`` are the dead letters that are not acknowledged yet, ``waits_for_letters`` the partitions of which nothing is
+    present event brought more than fits, ``letters`` are the dead letters that are not acknowledged yet, ``rechecks`` those of them by partition whose records
+    are to be tried once more, ``waits_for_letters`` the partitions of which nothing is
     flushed for them, each with what is wrong (None: nothing), ``delivered_at`` when records were last taken, ``holds_stale`` that a partition came, went, was stopped or had a record refused since the holds were last computed.
     """
 
@@ -168,6 +172,7 @@ class EngineState:
     epochs: dict[TopicPartition, int] = field(default_factory=dict)
     flights: dict[int, Flight] = field(default_factory=dict)
     letters: dict[int, Letter] = field(default_factory=dict)
+    rechecks: dict[TopicPartition, list[int]] = field(default_factory=dict)
     waits_for_letters: dict[TopicPartition, str | None] = field(default_factory=dict)
     delivered_at: float = float("-inf")
     busy: Counter[TopicPartition] = field(default_factory=Counter)
@@ -216,6 +221,18 @@ class EngineState:
         """Return the partition that ``chunk`` belongs to, if it is still the same assignment."""
         partition = self.partitions.get(chunk.tp)
         return partition if partition is not None and partition.epoch == chunk.epoch else None
+
+    def take_recheck(self, tp: TopicPartition) -> DeadLetter:
+        """Take the letter of a record of ``tp`` that is to be tried once more; there is one."""
+        number = self.rechecks[tp][0]
+        self.forget_recheck(tp, number)
+        return self.letters.pop(number).letter
+
+    def forget_recheck(self, tp: TopicPartition, number: int) -> None:
+        """Try a record no more."""
+        self.rechecks[tp].remove(number)
+        if not self.rechecks[tp]:
+            del self.rechecks[tp]
 
     def drop(self, chunk: Chunk, reason: DropReason, detail: str | None = None) -> None:
         """Give the records of ``chunk`` the outcome dropped."""

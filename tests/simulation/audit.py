@@ -97,8 +97,12 @@ class Audit:
                 pass
 
     def _finished(self, event: FlushFinished) -> None:
-        if self._running.pop(event.flight, None) is not None and isinstance(event.result, Partial):
+        """Note which records may come again after later ones: those that were refused alone."""
+        start = self._running.pop(event.flight, None)
+        if start is not None and isinstance(event.result, Partial):
             self._asked_again.update((failure.tp, failure.offset) for failure in event.result.failures)
+        elif start is not None and start.batch.records == 1:
+            self._asked_again.add((start.batch.chunks[0].tp, start.batch.chunks[0].start))
 
     def _act(self, action: Action) -> None:
         match action:

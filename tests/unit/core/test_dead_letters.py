@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from math import log2
 
 import pytest
 
@@ -71,10 +72,31 @@ def test_the_bad_records_of_a_batch_become_dead_letters_and_the_others_are_deliv
     assert bench.shot.books.dead_lettered == {"orders": len(bad)}
 
 
-def test_a_named_record_is_found_with_two_flushes_more() -> None:
-    big = replace(LETTERS, max_messages=1000, flush=replace(SMALL.flush, first_batch=100, max_batch=100))
-    assert play(flying(big, 100), [57], names=True) == 4
-    assert play(flying(big, 100), [57]) <= 2 * 7 + 1
+def of_size(records: int) -> Bench:
+    """Return a bench with one flight of so many records."""
+    flush = replace(SMALL.flush, first_batch=records, max_batch=records, max_batch_bytes=1 << 30)
+    return flying(replace(LETTERS, max_messages=2 * records, max_bytes=1 << 30, flush=flush), records)
+
+
+@pytest.mark.parametrize(("records", "places"), [(64, range(64)), (10_000, [0, 1, 4_999, 5_000, 5_001, 7_777, 9_999])])
+def test_one_bad_record_costs_at_most_two_flushes_for_each_halving_and_one_more(records: int, places: Sequence[int]) -> None:
+    extra = [play(of_size(records), [place]) - 1 for place in places]
+    assert max(extra) <= 2 * log2(records) + 1
+
+
+def test_a_record_that_is_named_costs_four_flushes_more_at_most() -> None:
+    assert max(play(of_size(64), [place], names=True) - 1 for place in range(64)) == 4
+
+
+def test_a_record_that_an_outage_refused_is_tried_once_more_and_delivered_though_late() -> None:
+    bench = flying(records=3)
+    bench.wait_for_due()
+    bench.land(1, Poison("422"))
+    bench.land(2, Poison("422"))
+    for flight in (3, 4):
+        bench.land(flight)
+    assert (landed(bench), letters(bench)) == ([1, 2, 0], [])
+    assert bench.committable() == 3
 
 
 def test_a_letter_tells_what_was_tried_since_when_and_what_the_downstream_said() -> None:
@@ -98,8 +120,9 @@ def test_the_attempts_of_the_batches_that_a_record_was_in_are_counted_and_the_fi
     bench.now += 5
     bench.land(2, Poison("422"))
     bench.land(3)
+    bench.land(4, Poison("422"))
     [letter] = only(bench.actions, DeadLetter)
-    assert letter.attempts == 2
+    assert letter.attempts == 3
     assert letter.failed_wall_ms == letter.chunk.polled_wall_ms + int((first - letter.chunk.polled_at) * 1000)
 
 
@@ -134,6 +157,7 @@ def test_a_record_alone_is_dead_lettered_at_once_and_one_among_others_when_the_d
     bench.land(2, Poison("422"))
     assert letters(bench) == []
     bench.land(3)
+    bench.land(4, Poison("422"))
     assert letters(bench) == [0]
 
 
