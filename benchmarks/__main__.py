@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import http, memory, own_cost, page, scrape
+from benchmarks import http, memory, own_cost, page, postgresql, scrape
 from benchmarks.measure import Bench
 from benchmarks.table import Row, machine, table, write
 from tests.parts.kafka import real_kafka
@@ -20,6 +20,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
     "memory": memory.dead_application,
     "scrape": scrape.with_many_partitions,
     "page": page.viewers,
+    "postgresql": postgresql.exactly_once,
 }
 
 

@@ -35,6 +35,10 @@ class Bench:
         """Measure the sidecar with a writer for ``url``; ``env`` are further settings."""
         return self._run(["benchmarks.subject", *limits], self.settings(topic, url) | dict(env or {}))
 
+    def rows(self, how: str, url: str, records: int, size: int) -> Reading:
+        """Measure :mod:`benchmarks.rows`."""
+        return self._run(["benchmarks.rows", how, "--url", url, "--records", str(records), "--bytes", str(size)])
+
     def settings(self, topic: str, url: str) -> dict[str, str]:
         """Return the five settings of a quick start, and any free port for the admin server."""
         return {
@@ -57,15 +61,15 @@ class Bench:
         return read(done.stdout.splitlines()[-1])
 
 
-def backlog(bootstrap: str, records: int) -> str:
-    """Return a new topic with so many records: 256-byte JSON values, lz4, over all partitions."""
+def backlog(bootstrap: str, records: int, size: int = VALUE_BYTES) -> str:
+    """Return a new topic with so many records: JSON values of ``size`` bytes, lz4, over all partitions."""
     topic = fresh_name("backlog")
     create_topic(bootstrap, topic, PARTITIONS)
     producer = Producer({"bootstrap.servers": bootstrap, "compression.type": "lz4", "linger.ms": 20, "batch.size": 262144})
     for number in range(records):
         while True:
             try:
-                producer.produce(topic, value(number), b"%d" % number, partition=number // 100 % PARTITIONS)
+                producer.produce(topic, value(number, size), b"%d" % number, partition=number // 100 % PARTITIONS)
                 break
             except BufferError:
                 producer.poll(0.1)
@@ -73,9 +77,9 @@ def backlog(bootstrap: str, records: int) -> str:
     return topic
 
 
-def value(number: int) -> bytes:
-    """Return a JSON value of 256 bytes."""
-    return (b'{"id":%d,"device":"sensor-%03d","text":"' % (number, number % 500)).ljust(VALUE_BYTES - 2, b"x") + b'"}'
+def value(number: int, size: int = VALUE_BYTES) -> bytes:
+    """Return a JSON value of ``size`` bytes."""
+    return (b'{"id":%d,"device":"sensor-%03d","text":"' % (number, number % 500)).ljust(size - 2, b"x") + b'"}'
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psycopg.adapt import PyFormat, Transformer
@@ -25,6 +25,9 @@ _NULL = struct.pack(">i", -1)
 
 _EPOCH_MICROS = 946_684_800_000_000
 """2000-01-01, from which PostgreSQL counts, in µs since 1970."""
+
+_PIECE = 1000
+"""Rows that are made at once."""
 
 OIDS: Mapping[str, int] = {
     "boolean": 16,
@@ -66,10 +69,14 @@ class Field(NamedTuple):
     payloads: Cells | None
 
 
-def copy_rows(types: Sequence[str], columns: Sequence[Cells]) -> bytes:
-    """Return the rows of ``columns`` as what COPY reads."""
-    count = Field("h", [itertools.repeat(len(columns))], None)
-    return b"".join((_COPY_HEADER, _packed([count, *map(field, types, columns)]), _COPY_TRAILER))
+def copy_pieces(types: Sequence[str], columns: Sequence[Cells]) -> Iterator[bytes]:
+    """Yield the rows of ``columns`` as what COPY reads, piece by piece, so that the server works on one while the next is made."""
+    yield _COPY_HEADER
+    for first in range(0, len(columns[0]), _PIECE):
+        piece = [cells[first : first + _PIECE] for cells in columns]
+        count = Field("h", [itertools.repeat(len(columns))], None)
+        yield _packed([count, *map(field, types, piece)])
+    yield _COPY_TRAILER
 
 
 def array(type_: str, cells: Cells) -> bytes:
@@ -85,6 +92,8 @@ def field(type_: str, cells: Cells) -> Field:
         return Field("i", [itertools.repeat(-1, len(cells))], None)
     if type_ in _FIXED:
         return _fixed(_FIXED[type_], _shifted(type_, cells), nulls)
+    if _all_the_same(cells):  # a topic's name, for one
+        return _constant(_contents(type_, cells[:1])[0], len(cells))
     return _variable(_contents(type_, cells), nulls)
 
 
@@ -98,7 +107,7 @@ def _packed(fields: Sequence[Field]) -> bytes:
             head, arguments = "", []
     if head:
         pieces.append(_structs(head, arguments))
-    return b"".join(itertools.chain.from_iterable(zip(*pieces, strict=False)))  # a constant never ends
+    return b"".join(itertools.chain.from_iterable(zip(*pieces, strict=False)))  # the number of columns is repeated without an end
 
 
 def _structs(format_: str, arguments: Sequence[Iterable[object]]) -> Iterable[bytes]:
@@ -113,6 +122,15 @@ def _fixed(format_: str, cells: Cells, nulls: int) -> Field:
         return Field("i" + format_, [itertools.repeat(size), cells], None)
     pack = struct.Struct(f">i{format_}").pack
     return Field("", [], [_NULL if cell is None else pack(size, cell) for cell in cells])
+
+
+def _all_the_same(cells: Cells) -> bool:
+    return bool(cells[0] == cells[-1]) and cells.count(cells[0]) == len(cells)
+
+
+def _constant(content: bytes, count: int) -> Field:
+    """Return how a column is packed that has the same ``content`` in each of ``count`` rows."""
+    return Field(f"i{len(content)}s", [itertools.repeat(len(content), count), itertools.repeat(content, count)], None)
 
 
 def _variable(contents: Cells, nulls: int) -> Field:

@@ -30,7 +30,7 @@ from sidecar.writers.tables.rows import RowMaker, Rows
 
 
 class Put(Protocol):
-    """Writes rows, encoded before the transaction began, in it."""
+    """Writes rows within a transaction."""
 
     def __call__(self, connection: TimedConnection) -> None:
         """Write them; raises ``psycopg.Error``."""
@@ -116,11 +116,10 @@ class _Copy:
         self._statement = statements.copy()
 
     def __call__(self, rows: Rows) -> Put:
-        content = binary.copy_rows(self._types, rows.columns)
-
         def put(connection: TimedConnection) -> None:
             with connection.cursor().copy(self._statement) as copy:
-                copy.write(content)
+                for piece in binary.copy_pieces(self._types, rows.columns):
+                    copy.write(piece)
 
         return put
 
