@@ -120,8 +120,8 @@ def _client(target: Target, tls: ssl.SSLContext | None) -> http.client.HTTPConne
 
 
 def _send(client: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bool:
-    """Send the request; return False where the server would not have all of it: it may have answered (413) before."""
-    with suppress(BrokenPipeError, ConnectionResetError, AnsweredEarly):
+    """Send the request; return False where the server would not have all of it: it may have answered (413, an alert) before."""
+    with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, AnsweredEarly):
         client.request(method, path, body, headers)
         return True
     return False

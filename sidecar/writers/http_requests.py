@@ -8,6 +8,7 @@ socket, not trusted, not allowed
 no token, or no file for one                 Systemic: every batch would be refused
 no connection, or no whole answer, in time   Retriable: it may be slow today; whether it was acted on is unknown
 the connection is lost                       Retriable: as above
+the server ends it over our certificate      Systemic: every connection would end so (with TLS 1.3 the handshake does not wait for this)
 the answer is cut short or not HTTP          Retriable: as above
 ============================================ ===================================================================================
 """
@@ -16,6 +17,8 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import re
+import ssl
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -34,6 +37,9 @@ COMPRESSIONS: Mapping[str, Compress] = {
 }
 
 UNAUTHORIZED = 401
+
+_ABOUT_CERTIFICATES = re.compile("ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)")
+"""OpenSSL's names for those alerts (RFC 8446, 6.2)."""
 
 
 class Requests:
@@ -61,6 +67,8 @@ class Requests:
             return Systemic(str(error))
         except TimeoutError as error:
             return Retriable(str(error))
+        except ssl.SSLError as error:
+            return _of_alert(error)
         except OSError as error:
             return Retriable(f"the connection was lost ({type(error).__name__})")
         except http.client.HTTPException as error:
@@ -83,3 +91,10 @@ class Requests:
     def _sent(self, body: bytes, headers: Mapping[str, str], authorization: str | None, deadline: float, longest: int) -> Answer:
         proof = {} if authorization is None else {"Authorization": authorization}
         return self._connection.post(body, {**self._headers, **headers, **proof}, deadline, longest)
+
+
+def _of_alert(error: ssl.SSLError) -> Retriable | Systemic:
+    """Return what the end of an encrypted connection means; only what a server says of certificates is about more than this one."""
+    if _ABOUT_CERTIFICATES.search(error.reason or ""):
+        return Systemic(f"the server refuses our certificate ({error.reason})")
+    return Retriable(f"the connection was lost ({type(error).__name__})")

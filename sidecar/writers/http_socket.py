@@ -102,11 +102,17 @@ def remaining(deadline: float) -> float:
 
 
 def _dial_tcp(target: Target, deadline: float) -> socket.socket:
-    """Connect to the first address of the host that answers; all of them share the time."""
+    """Connect to the first address of the host that is allowed and answers; all of them share the time.
+
+    It is the address that is judged, and connected to: what the name resolves to a moment later does not matter.
+    """
+    if not target.link_local and is_metadata_name(target.host):
+        raise _not_allowed(target.host)
     failure: OSError = OSError(0, "the name has no address")
     for family, *_, address in socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM):
         try:
-            _check_reach(target, str(address[0]))
+            if not target.link_local and is_link_local(str(address[0])):
+                raise _not_allowed(str(address[0]))
             sock = _connect(family, address, deadline)
         except OSError as error:
             failure = error
@@ -116,10 +122,8 @@ def _dial_tcp(target: Target, deadline: float) -> socket.socket:
     raise failure
 
 
-def _check_reach(target: Target, address: str) -> None:
-    """Raise OSError for an address that is not allowed. The name was resolved by us, so none that is resolved later can differ."""
-    if not target.link_local and (is_link_local(address) or is_metadata_name(target.host)):
-        raise OSError(errno.EACCES, f"{address} is link-local, or where a cloud gives out credentials: not allowed")
+def _not_allowed(place: str) -> OSError:
+    return OSError(errno.EACCES, f"{place} is link-local, or where a cloud gives out credentials, which is not allowed")
 
 
 def _connect(family: int, address: Any, deadline: float) -> socket.socket:

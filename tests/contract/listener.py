@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import select
 import socket
 import ssl
@@ -31,6 +32,13 @@ class Conversation:
         if not self._received.readline():
             return None
         return int(http.client.parse_headers(self._received)["Content-Length"])
+
+    def whole_head(self) -> bytes:
+        """Read a request; return its first line and its headers as they came, empty where the client has left."""
+        lines = list(iter(self._received.readline, b"\r\n")) if self._received.peek(1) else []
+        fields = http.client.parse_headers(io.BytesIO(b"".join(lines[1:]) + b"\r\n"))
+        self._received.read(int(fields.get("Content-Length", "0")))
+        return b"".join(lines).removesuffix(b"\r\n")
 
     def request(self) -> bytes | None:
         """Read a whole request; return its body, None where the client has left."""
