@@ -42,7 +42,7 @@ demo: install ## see the sidecar at work, with nothing but this repository
 .PHONY: test
 test: install ## run every test, on a real Kafka (installs what is missing for that)
 	@$(PY) -m tests.parts
-	@$(PY) -m pytest -m 'unit or property or simulation or contract or integration or packaging or dashboard'
+	@$(PY) -m pytest -m 'unit or model or property or simulation or contract or integration or packaging or dashboard'
 
 .PHONY: kubelet
 kubelet: install ## run the pod tests on a real kubelet, as root (the first time it is built: some minutes)
@@ -78,6 +78,7 @@ bench: install ## measure against the bare client loop
 generate: install ## write what is made from the program: references, the charts' schemas, the dashboards
 	@$(PY) -m sidecar.settings.document > docs/SETTINGS.md
 	@$(PY) -m sidecar.observe.metric_defs > docs/METRICS.md
+	@$(PY) -m tests.model.document > docs/COMMIT-PROTOCOL.md
 	@for part in schema components dashboards observability; do $(PY) -m helm.generate.$$part; done
 	@$(PY) -m tests.packaging.charts
 
