@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from urllib.parse import urlsplit
 
 from sidecar.core.errors import ConfigurationError
-from sidecar.writers import discard, file, http, stdout
+from sidecar.writers import discard, file, http, python, stdout
 from sidecar.writers.options import Option, Options, Value
 from sidecar.writers.protocol import Scheme, Surroundings, WriterKind
 
@@ -30,11 +30,12 @@ BUILT_IN: Mapping[str, Scheme] = {
     "http+unix": Scheme("http+unix://%2Frun%2Fapp.sock/path", http.OPTIONS, http.kind),
     "file": Scheme("file:///path/name.ndjson", file.OPTIONS, file.kind),
     "stdout": Scheme("stdout:", stdout.OPTIONS, stdout.kind),
+    "python": Scheme("python:package.module:callable", python.OPTIONS, python.kind),
     "discard": Scheme("discard:", discard.OPTIONS, discard.kind),
 }
 """The writers that need nothing but the standard library and msgspec, by URL scheme."""
 
-_LATER = frozenset({"sqlite", "kafka", "python"})
+_LATER = frozenset({"sqlite", "kafka"})
 
 
 def schemes() -> Mapping[str, Scheme]:

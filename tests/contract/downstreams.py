@@ -16,6 +16,7 @@ from sidecar.core.records import UNREADABLE, Chunk, Headers, TopicPartition
 from sidecar.writers import ndjson, registry
 from sidecar.writers.protocol import Writer
 from sidecar.writers.stdout import StdoutWriter
+from tests.contract import keeping
 from tests.contract.decoded import bytes_of
 from tests.contract.listener import Listener, relay_to
 from tests.parts.app import Application
@@ -188,6 +189,35 @@ class OnStdout:
             self._read.append(piece)
 
 
+class InPython:
+    """A function in this process, which fails while it is down."""
+
+    def __init__(self, folder: Path) -> None:
+        self._code = keeping.at(folder)
+
+    def writer(self) -> Writer:
+        return registry.kind(f"python:{keeping.__name__}:keep", {}).create()
+
+    def go_down(self) -> None:
+        self._code.up = False
+
+    def come_back(self) -> None:
+        self._code.up = True
+
+    def lines(self) -> Lines:
+        return _by_partition(self._code.path.read_bytes())
+
+    def close(self) -> None:
+        pass
+
+
+class InAsyncPython(InPython):
+    """A class whose methods are async, and wait for ever while it is down."""
+
+    def writer(self) -> Writer:
+        return registry.kind(f"python:{keeping.__name__}:Keeping", {}).create()
+
+
 class Nowhere:
     """Nothing is kept, and nothing is ever down."""
 
@@ -246,7 +276,17 @@ class InPostgresql:
         self.come_back()
 
 
-WHOLE: Sequence[Callable[..., Downstream]] = (OverTcp, OverUnix, AsArray, OneByOne, InFile, OnStdout, InPostgresql)
+WHOLE: Sequence[Callable[..., Downstream]] = (
+    OverTcp,
+    OverUnix,
+    AsArray,
+    OneByOne,
+    InFile,
+    OnStdout,
+    InPython,
+    InAsyncPython,
+    InPostgresql,
+)
 """Those that can say what they took, and take all there is of a record."""
 
 KEEPING: Sequence[Callable[..., Downstream]] = (*WHOLE, AsEvents)
