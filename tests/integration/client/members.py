@@ -12,8 +12,8 @@ from sidecar.kafka.build import Tell, Wanted, build_consumer, build_log_offsets
 from sidecar.kafka.consumer import KafkaConsumer
 from sidecar.kafka.resets import OnOutOfRange
 from sidecar.kafka.starts import OutOfRange, Start
-from tests.unit.kafka.listening import Notes
-from tests.unit.kafka.mock_cluster import MockCluster
+from tests.integration.client.listening import Notes
+from tests.integration.client.mock_cluster import MockCluster
 
 GROUP = "group"
 TOPIC = "orders"

@@ -12,9 +12,9 @@ from sidecar.core.records import TopicPartition
 from sidecar.kafka.log_offsets import LogOffsets
 from sidecar.kafka.resets import OnOutOfRange, Resets
 from sidecar.kafka.starts import OutOfRange, Start, Starts
-from tests.unit.kafka.listening import Notes
-from tests.unit.kafka.members import GROUP, P0, P1, TOPIC, Member
-from tests.unit.kafka.mock_cluster import MockCluster, Request
+from tests.integration.client.listening import Notes
+from tests.integration.client.members import GROUP, P0, P1, TOPIC, Member
+from tests.integration.client.mock_cluster import MockCluster, Request
 
 
 @pytest.fixture

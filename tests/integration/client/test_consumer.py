@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError
 from sidecar.core.events import CommitFinished
 from sidecar.core.records import UNREADABLE
 from sidecar.kafka.consumer import KafkaFatal, KafkaFenced
-from tests.unit.kafka.members import GROUP, P0, P1, TOPIC, Member, commit_at
-from tests.unit.kafka.mock_cluster import MockCluster, Request
+from tests.integration.client.members import GROUP, P0, P1, TOPIC, Member, commit_at
+from tests.integration.client.mock_cluster import MockCluster, Request
 
 
 @pytest.fixture
