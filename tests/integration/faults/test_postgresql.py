@@ -1,0 +1,179 @@
+"""Faults 42 to 45: a database that crashes, ends sessions, is busy, full, read-only, or changed. Each record is in the table once."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.contract.listener import Listener
+from tests.contract.postgresql.stage import cut
+from tests.integration.faults.tables import LONG, Table
+from tests.integration.lifecycle.scene import drain, has
+from tests.parts.process import RunningSidecar, caught_up
+from tests.parts.waiting import free_port, wait_for
+
+LOAD = 20_000
+
+LINGER = """
+CREATE FUNCTION {o}_linger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END';
+CREATE TRIGGER linger AFTER UPDATE ON {o} FOR EACH STATEMENT EXECUTE FUNCTION {o}_linger()
+"""
+"""Keeps a transaction from going on for a moment once it has written the offsets."""
+
+LINGERS = "SELECT 1 FROM pg_stat_activity WHERE usename = '{r}' AND wait_event = 'PgSleep'"
+
+
+def let_it_write(it: Table, sidecar: RunningSidecar, records: int = 2_000) -> None:
+    """Return when it has written ``records`` more, to a table that is there from then on."""
+    before = delivered(sidecar)
+    sidecar.wait_status(has(delivered=before + records), f"{records} records more", LONG)
+    assert it.count() >= records
+
+
+def delivered(sidecar: RunningSidecar) -> int:
+    status = sidecar.wait_status(lambda status: "books" in status, "a report", LONG)
+    return int(status["books"]["delivered"])
+
+
+def end(it: Table, sidecar: RunningSidecar, *missing: int) -> None:
+    """Assert that it catches up and drains, and that everything is there once."""
+    sidecar.wait_status(caught_up, "it is caught up", LONG)
+    drain(sidecar)
+    it.assert_each_once(*missing)
+
+
+def why(sidecar: RunningSidecar, name: str = "flush.failed") -> list[str]:
+    return [str(line.get("reason")) for line in sidecar.events(name)]
+
+
+@pytest.mark.parametrize("synchronous_commit", ["on", "off"])
+def test_fault_42_a_database_that_crashes_under_load_has_every_record_once(it: Table, synchronous_commit: str) -> None:
+    """Without synchronous commits it forgets rows and offsets, both together: the process is fenced, and begins again there."""
+    it.query("ALTER ROLE {r} SET synchronous_commit = " + synchronous_commit)
+    it.produce(LOAD)
+    with it.sidecar() as sidecar:
+        let_it_write(it, sidecar)
+        for _ in range(3):
+            it.produce(LOAD)
+            let_it_write(it, sidecar)
+            it.server.crash()
+            it.server.start()
+        end(it, sidecar)
+        assert why(sidecar)
+
+
+def test_fault_43_backends_that_are_terminated_in_a_loop_cost_no_record(it: Table) -> None:
+    it.produce(LOAD)
+    with it.sidecar() as sidecar:
+        let_it_write(it, sidecar)
+        before = it.count()
+        for _ in range(50):
+            it.terminate()
+        it.produce(LOAD)
+        for _ in range(50):
+            it.terminate()
+        end(it, sidecar)
+        assert it.count() > before
+        assert why(sidecar)
+
+
+def test_fault_43_a_commit_whose_answer_is_lost_is_written_once(it: Table) -> None:
+    """The connection is cut behind the word COMMIT, twenty times: the database has it, and the process does not know."""
+    port, server = free_port(), urlsplit(it.url)
+    script = cut(server.port or 5432, at=b"COMMIT", before_the_server=False, times=20)
+    url = server._replace(netloc=f"{server.username}:{server.password}@127.0.0.1:{port}").geturl()
+    it.produce(LOAD)
+    with Listener(port, script), it.sidecar(url) as sidecar:
+        end(it, sidecar)
+        assert "the connection to PostgreSQL was lost" in why(sidecar)
+        assert sidecar.events("partition.stopped") == []
+
+
+def test_fault_44_a_lock_that_is_kept_is_waited_for(it: Table) -> None:
+    it.produce(LOAD)
+    with it.sidecar(WRITER__TIMEOUT="1s") as sidecar:
+        let_it_write(it, sidecar)
+        with it.session() as other:
+            other.execute(it.statement("LOCK TABLE {t} IN ACCESS EXCLUSIVE MODE").encode())
+            it.produce(LOAD)
+            wait_for(lambda: told_of(sidecar, "55P03"), "a flush that got no lock", LONG)
+        end(it, sidecar)
+
+
+def test_fault_44_of_two_transactions_that_wait_for_each_other_ours_is_repeated(it: Table) -> None:
+    """Another one locks the table first and the offsets then, ours does it the other way round, and is the one that looks for a deadlock first."""
+    it.produce(LOAD)
+    with it.sidecar() as sidecar:
+        let_it_write(it, sidecar)
+        it.query(LINGER)
+        with it.session() as other:
+            other.execute(b"SET LOCAL deadlock_timeout = '30s'")
+            other.execute(it.statement("LOCK TABLE {t} IN ACCESS EXCLUSIVE MODE").encode())
+            it.produce(LOAD)
+            wait_for(lambda: it.query(LINGERS), "our transaction has written its offsets", LONG)
+            other.execute(it.statement("UPDATE {o} SET updated_at = now()").encode())
+        it.query("DROP FUNCTION {o}_linger CASCADE")
+        wait_for(lambda: told_of(sidecar, "40P01"), "a deadlock", LONG)
+        end(it, sidecar)
+
+
+def test_fault_44_a_server_without_a_connection_left_opens_the_breaker(it: Table) -> None:
+    it.produce(LOAD)
+    with it.sidecar() as sidecar:
+        let_it_write(it, sidecar)
+        it.query("ALTER ROLE {r} CONNECTION LIMIT 0")
+        it.terminate()
+        it.produce(LOAD)
+        refused(sidecar, "too many connections")
+        it.query("ALTER ROLE {r} CONNECTION LIMIT -1")
+        end(it, sidecar)
+
+
+def test_fault_44_a_server_that_is_read_only_is_waited_for(it: Table) -> None:
+    it.produce(LOAD)
+    with it.sidecar() as sidecar:
+        let_it_write(it, sidecar)
+        it.query("ALTER ROLE {r} SET default_transaction_read_only = on")
+        it.terminate()
+        it.produce(LOAD)
+        refused(sidecar, "25006")
+        it.query("ALTER ROLE {r} RESET default_transaction_read_only")
+        end(it, sidecar)
+
+
+def test_fault_45_a_column_that_is_renamed_stops_everything_and_dead_letters_nothing(it: Table) -> None:
+    it.produce(LOAD)
+    with it.sidecar(ON_POISON="drop") as sidecar:
+        let_it_write(it, sidecar)
+        it.query("ALTER TABLE {t} RENAME COLUMN value TO payload")
+        it.produce(LOAD)
+        status = refused(sidecar, "42703")
+        assert status["books"]["dropped"] == {}
+        it.query("ALTER TABLE {t} RENAME COLUMN payload TO value")
+        end(it, sidecar)
+
+
+def test_fault_45_a_row_that_violates_a_constraint_is_the_only_one_that_is_not_there(it: Table) -> None:
+    bad = 12_345
+    with it.sidecar(ON_POISON="drop", FLUSH__MAX_BATCH="10000") as sidecar:
+        it.wait_made()
+        it.query("ALTER TABLE {t} ADD CONSTRAINT wanted CHECK ((value::json ->> 'id')::bigint <> " + f"{bad})")
+        it.produce(LOAD)
+        end(it, sidecar, bad)
+        [dropped] = sidecar.events("records.dropped")
+        assert (dropped["records"], dropped["reason"]) == (1, "poison")
+
+
+def told_of(sidecar: RunningSidecar, word: str) -> bool:
+    return any(word in reason for reason in why(sidecar))
+
+
+def refused(sidecar: RunningSidecar, word: str) -> Any:
+    """Return the status when nothing passes any more, and its reason has ``word``."""
+    return sidecar.wait_status(
+        lambda status: status["breaker"]["state"] == "open" and word in (status["breaker"]["reason"] or ""),
+        f"the breaker is open for {word}",
+        LONG,
+    )
