@@ -2,7 +2,8 @@
 
 What came of each is told by name. A record that is refused for itself is rejected, and the next one is sent; at the first that
 has to wait (or whose answer is unknown) the writer stops, and asks for that one and all after it to be sent again: so nothing of a
-partition overtakes what waits.
+partition overtakes what waits. Refusals count as proven only where another record of the batch was taken: a status can be anyone's, and
+that of a proxy that refuses everything is none of the records' fault.
 """
 
 from __future__ import annotations
@@ -85,15 +86,20 @@ class _SoFar:
             self.words.add(result.said)
 
     def result(self) -> Result:
-        return Partial(tuple(self.rejected), said=self._said()) if self.rejected else Delivered()
+        if not self.rejected:
+            return Delivered()
+        return Partial(tuple(self.rejected), said=self._said()) if self.delivered else self._refused()
 
     def stopped(self, why: Retriable | Systemic, rest: list[Chunk]) -> Result:
         """Return the result when ``rest`` has to wait; where nothing came before, it is the same for the whole batch."""
-        if not self.delivered and not self.rejected:
-            return why
+        if not self.delivered:
+            return self._refused() if self.rejected else why
         again = [RecordFailure(record.tp, record.start, FailureAction.RETRY, why.reason) for record in rest]
         wait = why.wait if isinstance(why, Retriable) else None
         return Partial((*self.rejected, *again), wait, self._said())
+
+    def _refused(self) -> Poison:
+        return Poison(self.rejected[0].error, tuple(self.rejected), self._said())
 
     def _said(self) -> Said:
         """Return what was said of the rejected ones, where it was one and the same: the result has room for one."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sidecar.core.records import UNREADABLE, Batch, TopicPartition
 from sidecar.core.results import Delivered, FailureAction, Partial, RecordFailure
-from sidecar.writers import http_answers, ndjson, registry, values
+from sidecar.writers import cloudevents, http, http_answers, json_array, ndjson, raw, registry, values
 from sidecar.writers.http_connection import Answer
 from tests.contract.batches import chunk, numbers
 from tests.parts.waiting import free_port, wait_for
@@ -47,6 +47,31 @@ def test_the_payloads_in_the_document_are_what_is_sent() -> None:
     body = values.encode(Batch.of([chunk([b'{"total": 12.5}', None, b"plain text"])]))
 
     assert blocks("text") == [f"{body.decode()}\n" if isinstance(body, bytes) else ""]
+
+
+def test_the_array_in_the_document_is_what_is_sent() -> None:
+    assert blocks("json-array") == [json_array.encode(Batch.of([USUAL, UNUSUAL[0]])).decode() + "\n"]
+
+
+def test_the_events_in_the_document_are_what_is_sent() -> None:
+    source, kind = (str(http.OPTIONS[name].default) for name in ("event_source", "event_type"))
+
+    sent = cloudevents.encoder(source, kind)(Batch.of([USUAL, UNUSUAL[1]]))
+    assert blocks("cloudevents") == [sent.decode() + "\n"]
+
+
+def test_every_header_of_a_raw_request_is_in_the_document() -> None:
+    records = (USUAL, *UNUSUAL)
+    named = {name for record in records for name in raw.headers_of(record)}
+
+    assert {name for name in named if f"`{name}`" not in DOCUMENT} == set()
+
+
+def test_every_option_and_body_of_the_writer_is_in_its_document() -> None:
+    document = (ROOT / "docs" / "writers" / "http.md").read_text()
+    names = [f"SIDECAR_WRITER__{name.upper()}" for name in http.OPTIONS]
+
+    assert [name for name in [*names, *http.OPTIONS["body"].choices] if f"`{name}`" not in document] == []
 
 
 def test_the_answer_in_the_document_refuses_the_records_that_it_names() -> None:

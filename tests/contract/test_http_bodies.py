@@ -139,6 +139,16 @@ RAW_CASES: Mapping[str, tuple[Behaviour, Result, Sequence[int]]] = {
         ),
         [11, 12],
     ),
+    "all are refused, which may be none of their fault": (
+        lambda _request: Reply(400),
+        Poison("answered 400 Bad Request", failed(FailureAction.REJECT, "answered 400 Bad Request", *range(10, 15)), Said("400")),
+        [],
+    ),
+    "the first is refused and the next one waits": (
+        at(o10=Reply(400), o11=Reply(503, {"Retry-After": "7"})),
+        Poison("answered 400 Bad Request", failed(FailureAction.REJECT, "answered 400 Bad Request", 10), Said("400")),
+        [],
+    ),
     "the credentials end": (
         at(o13=Reply(401)),
         Partial(failed(FailureAction.RETRY, "answered 401 Unauthorized", 13, 14)),
@@ -186,7 +196,8 @@ def test_a_single_record_that_is_refused_raw_is_named(app: OverTcp) -> None:
     app.application.behave = at(o7=Reply(422, {}, b"why"))
 
     result = sent(app, numbers(7, 8), body="raw")
-    assert result == Partial(failed(FailureAction.REJECT, "answered 422 Unprocessable Entity", 7), said=Said("422", "why"))
+    reason = "answered 422 Unprocessable Entity"
+    assert result == Poison(reason, failed(FailureAction.REJECT, reason, 7), Said("422", "why"))
 
 
 def test_raw_requests_share_a_connection_and_are_named_for_ever(app: OverTcp) -> None:
