@@ -38,7 +38,7 @@ OPTIONS: Options = {
     "columns": Option(
         "text",
         "",
-        "the columns from fields of the records, such as `id=$.id:bigint, name=$.user.name:text, at=@timestamp:timestamptz` (docs/writers/POSTGRESQL.md); "
+        "the columns from fields of the records, such as `id=$.id:bigint, name=$.user.name:text, at=@timestamp:timestamptz` (docs/writers/tables.md); "
         "unset: `topic`, `partition`, `offset`, `timestamp`, `key`, `value` and `headers`",
     ),
     "value": Option(
