@@ -15,6 +15,7 @@ from sidecar.kafka.columns import Columns, EpochOf
 from sidecar.kafka.consumer import Clocks, KafkaConsumer
 from sidecar.kafka.dead_letters import Address, KafkaDeadLetters
 from sidecar.kafka.log_offsets import LogOffsets
+from sidecar.kafka.place import Place
 from sidecar.kafka.resets import OnOutOfRange, Resets
 from sidecar.kafka.starts import OutOfRange, Start, Starts
 from sidecar.kafka.trouble import Trouble
@@ -40,12 +41,13 @@ INTERNAL = "^__.*"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be consumed, and how."""
+    """What is to be consumed, and how; ``with_place`` where a writer fences with our place in the group."""
 
     topics: Sequence[str]
     start: Start
     on_out_of_range: OnOutOfRange
     with_headers: bool
+    with_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def build_consumer(properties: Properties, wanted: Wanted, offsets: LogOffsets, 
             resets=Resets(wanted.on_out_of_range, starts, tell.out_of_range),
             trouble=Trouble(time.monotonic, tell.trouble),
             clocks=Clocks(time.monotonic, time.time),
+            place=Place() if wanted.with_place else None,
         )
 
 

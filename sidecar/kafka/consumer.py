@@ -28,12 +28,14 @@ from sidecar.core.events import CommitFinished
 from sidecar.core.records import Chunk, TopicPartition
 from sidecar.kafka.columns import Columns, partition_of, topic_of
 from sidecar.kafka.errors import Meaning, classify, describe
+from sidecar.kafka.place import Place
 from sidecar.kafka.refetched import STATISTICS_INTERVAL_MS, Refetched
 from sidecar.kafka.resets import Resets
 from sidecar.kafka.starts import Starts
 from sidecar.kafka.trouble import Trouble
 from sidecar.kafka.turns import Turns
 from sidecar.runtime.client import Listener
+from sidecar.writers.protocol import Membership
 
 SERVE_TIMEOUT = 0.05
 """Seconds of one wait for callbacks."""
@@ -71,14 +73,19 @@ class KafkaConsumer:
         resets: Resets,
         trouble: Trouble,
         clocks: Clocks,
+        place: Place | None = None,
     ) -> None:
-        """Create the client; nothing is sent until :meth:`join`. Raises KafkaException for properties that librdkafka refuses."""
+        """Create the client; nothing is sent until :meth:`join`. Raises KafkaException for properties that librdkafka refuses.
+
+        ``place`` is there where a writer wants to know it.
+        """
         self._topics = list(topics)
         self._columns = columns
         self._starts = starts
         self._resets = resets
         self._trouble = trouble
         self._clocks = clocks
+        self._place = place
         self._owned: set[TopicPartition] = set()
         self._paused: set[TopicPartition] = set()
         self._turns = Turns()
@@ -167,6 +174,11 @@ class KafkaConsumer:
         return self._outstanding is None
 
     @property
+    def membership(self) -> Membership | None:
+        """Our place in the group, for other threads; None before the first assignment, and where nobody wants it."""
+        return None if self._place is None else self._place.published
+
+    @property
     def trouble(self) -> str | None:
         """What stands in the way now."""
         return self._trouble.text
@@ -201,6 +213,8 @@ class KafkaConsumer:
             if messages:
                 self._trouble.over()
                 chunks = self._columns.convert(messages, self._clocks.monotonic(), int(self._clocks.wall() * 1000))
+        if self._place is not None:
+            self._place.renew(self._consumer, self._clocks.monotonic())
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
@@ -283,6 +297,7 @@ class KafkaConsumer:
         if tps:
             self._trouble.over()
         self._listener.assigned(beginnings.offsets, beginnings.fresh)
+        self._publish_place()
 
     def _on_revoke(self, tps: Sequence[TopicPartition]) -> None:
         self._listener.revoking(tps)
@@ -298,6 +313,12 @@ class KafkaConsumer:
         self._owned.difference_update(tps)
         self._resets.forget(tps)
         self._turns.forget(tps)
+        self._publish_place()
+
+    def _publish_place(self) -> None:
+        if self._place is not None:
+            epochs = {tp: epoch for tp in self._owned if (epoch := self._listener.epoch_of(tp)) is not None}
+            self._place.take(self._consumer, epochs, self._clocks.monotonic())
 
     def _on_error(self, error: KafkaError) -> None:
         """Take note of an error of the connection; a fatal one is raised after the call that served it."""

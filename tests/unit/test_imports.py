@@ -31,7 +31,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "sidecar.writers.options",
         "sidecar.writers.protocol",
     ),
-    "sidecar.kafka": ("sidecar.core", "sidecar.runtime.client"),
+    # The protocol and the options, since Kafka is a downstream, too.
+    "sidecar.kafka": ("sidecar.core", "sidecar.runtime.client", "sidecar.writers.options", "sidecar.writers.protocol"),
     "sidecar.manifest": ("sidecar.core", "sidecar.settings"),
     "sidecar.writers": ("sidecar.core",),
     "sidecar.writers.tables": ("sidecar.core", "sidecar.writers.options"),

@@ -56,7 +56,7 @@ class Member:
         }
         tell = Tell(lambda *words: self.trouble.append(words), lambda *words: self.out_of_range.append(words))
         offsets = build_log_offsets(config)
-        wanted = Wanted([topic], start, policy, with_headers=True)
+        wanted = Wanted([topic], start, policy, with_headers=True, with_place=True)
         self.client: KafkaConsumer = build_consumer(config, wanted, offsets, self.notes.epoch_of, tell)
 
     def __enter__(self) -> Self:

@@ -1,0 +1,45 @@
+"""Our place in the consumer group, published whole for writers that fence with it (:class:`sidecar.writers.protocol.Membership`).
+
+Taken by the thread that owns the consumer, and only between or at the end of its callbacks. A partition leaves by a callback before the client takes part in the
+generation in which another member can have it. So the metadata of a place are never of a generation in which another member has one of its partitions: that is
+what makes the broker refuse the transaction of an owner that was replaced.
+
+With the new group protocol the member's epoch moves on without a callback, so the place is taken anew every :data:`EVERY` seconds, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from sidecar.core.records import TopicPartition
+from sidecar.writers.protocol import Membership
+
+EVERY = 0.1
+"""Seconds after which the client is asked again; it takes 10 µs."""
+
+
+class Member(Protocol):
+    """A consumer, as far as it is needed here."""
+
+    def consumer_group_metadata(self) -> object:
+        """Return the client's token of its place."""
+
+
+class Place:
+    """Holds what was published last; any thread may read it."""
+
+    def __init__(self) -> None:
+        """Nothing is published before the first assignment."""
+        self.published: Membership | None = None
+        self._taken_at = float("-inf")
+
+    def take(self, consumer: Member, epochs: Mapping[TopicPartition, int], now: float) -> None:
+        """Publish that ``epochs`` are ours."""
+        self.published = Membership(consumer.consumer_group_metadata(), epochs)
+        self._taken_at = now
+
+    def renew(self, consumer: Member, now: float) -> None:
+        """Publish newer metadata for the same partitions, if the last are old."""
+        if self.published is not None and now >= self._taken_at + EVERY:
+            self.take(consumer, self.published.epochs, now)

@@ -1,0 +1,67 @@
+"""Our place in the group, as the writers of other threads see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sidecar.kafka.place import EVERY, Place
+from sidecar.writers.protocol import Membership
+from tests.unit.kafka.members import P0, P1, TOPIC, Member
+from tests.unit.kafka.mock_cluster import MockCluster
+
+
+@pytest.fixture
+def cluster() -> Iterator[MockCluster]:
+    with MockCluster() as running:
+        running.create_topic(TOPIC, 2)
+        yield running
+
+
+def place_of(member: Member) -> Membership:
+    place = member.client.membership
+    assert place is not None
+    return place
+
+
+def test_the_place_is_published_with_the_epochs_of_the_assignment(cluster: MockCluster) -> None:
+    with Member(cluster) as member:
+        assert member.client.membership is None
+        member.poll_until(lambda: member.owns(P0, P1))
+        assert place_of(member).epochs == {P0: 1, P1: 1}
+
+
+def test_a_partition_that_leaves_is_ours_until_its_last_flush_is_over_and_not_longer(cluster: MockCluster) -> None:
+    seen: list[Membership] = []
+    with Member(cluster) as member:
+        member.poll_until(lambda: member.owns(P0, P1))
+        before = place_of(member)
+        member.notes.on_revoking = lambda _tps: seen.append(place_of(member))
+        with Member(cluster) as other:
+            member.poll_until(lambda: other.notes.epochs and len(member.notes.epochs) == 1, other)
+            after = place_of(member)
+
+    assert seen[0].epochs == {P0: 1, P1: 1}
+    assert len(after.epochs) == 1
+    assert after.metadata != before.metadata
+
+
+class Client:
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def consumer_group_metadata(self) -> object:
+        self.asked += 1
+        return self.asked
+
+
+def test_the_place_is_taken_anew_now_and_then() -> None:
+    place, client = Place(), Client()
+    place.renew(client, 0.0)
+    assert client.asked == 0
+    place.take(client, {P0: 3}, 10.0)
+    place.renew(client, 10.0 + EVERY / 2)
+    assert place.published == Membership(1, {P0: 3})
+    place.renew(client, 10.0 + EVERY)
+    assert place.published == Membership(2, {P0: 3})
