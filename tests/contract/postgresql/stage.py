@@ -139,7 +139,7 @@ def cut(port: int, at: bytes, *, before_the_server: bool, times: int = 1) -> Scr
             onward.recv(65536)
         return False
 
-    return _relay(port, passed)
+    return relay(port, passed)
 
 
 def swallow(port: int, at: bytes) -> Script:
@@ -153,10 +153,10 @@ def swallow(port: int, at: bytes) -> Script:
             onward.sendall(piece)
         return True
 
-    return _relay(port, passed)
+    return relay(port, passed)
 
 
-def _relay(port: int, passed: Callable[[bytes, socket.socket], bool]) -> Script:
+def relay(port: int, passed: Callable[[bytes, socket.socket], bool]) -> Script:
     """Pass pieces on both ways, those of the client by ``passed``, until it returns False or a side has left."""
 
     def script(conversation: Conversation) -> None:

@@ -1,0 +1,88 @@
+"""Fault 47: a disk that is full, and a file that ends in the middle of a line.
+
+EIO needs a broken disk; the writer treats each ``OSError`` alike.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.lifecycle.scene import LONG, drain
+from tests.parts.environ import sidecar_environ
+from tests.parts.kafka import RealKafka
+from tests.parts.missing import part_missing
+from tests.parts.process import SidecarProcess, caught_up
+from tests.parts.topics import committed, create_topic, fresh_name, log_ends, produce_numbered
+
+RECORDS = 10_000
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on a file system of 1 MiB."""
+    mount, folder = shutil.which("mount"), tmp_path / "disk"
+    folder.mkdir()
+    if mount is None or os.geteuid() != 0:
+        part_missing("a small disk needs mount and root", "run the tests as root")
+    mounted = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode != 0:
+        part_missing(f"a small disk cannot be mounted: {mounted.stderr.strip()}", "allow mount (CAP_SYS_ADMIN)")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607 -- beside mount, which was found
+
+
+def test_fault_47_a_full_disk_holds_everything_until_there_is_room(kafka: RealKafka, tmp_path: Path, small_disk: Path) -> None:
+    (small_disk / "filler").write_bytes(bytes(900_000))
+    file = small_disk / "out.ndjson"
+    topic, environ = topic_with(kafka, RECORDS // 4, file)
+    with SidecarProcess(environ, tmp_path) as sidecar:
+        full = sidecar.wait_status(lambda status: status["breaker"]["state"] == "open", "the disk is full", LONG)
+        assert "No space left on device" in full["breaker"]["reason"]
+        (small_disk / "filler").unlink()
+        sidecar.wait_status(caught_up, "it is caught up", LONG)
+        drain(sidecar)
+    assert_each_once(kafka, topic, environ, file)
+
+
+def test_fault_47_a_torn_last_line_is_cut_off_and_written_again(kafka: RealKafka, tmp_path: Path) -> None:
+    """What is torn was never answered for, so it was never committed: it is what a crash, or a lost power supply, leaves of the last write."""
+    file = tmp_path / "out.ndjson"
+    topic, environ = topic_with(kafka, RECORDS, file)
+    with SidecarProcess(environ, tmp_path) as sidecar:
+        sidecar.wait_status(caught_up, "it is caught up", LONG)
+        drain(sidecar)
+    produce_numbered(kafka.bootstrap, topic, range(RECORDS, 2 * RECORDS))
+    with file.open("ab") as torn:
+        torn.write(b'{"topic":"' + topic.encode() + b'","partition":0,"off')
+    with SidecarProcess(environ, tmp_path) as sidecar:
+        sidecar.wait_status(caught_up, "it is caught up", LONG)
+        drain(sidecar)
+    assert_each_once(kafka, topic, environ, file)
+
+
+def topic_with(kafka: RealKafka, records: int, file: Path) -> tuple[str, dict[str, str]]:
+    """Return a topic of one partition with ``records``, and the environment of a sidecar that writes them to ``file``."""
+    topic = fresh_name("orders")
+    create_topic(kafka.bootstrap, topic)
+    produce_numbered(kafka.bootstrap, topic, range(records))
+    return topic, sidecar_environ(kafka.bootstrap, topic, f"file://{file}", FLUSH__MAX_BATCH="200")
+
+
+def assert_each_once(kafka: RealKafka, topic: str, environ: dict[str, str], file: Path) -> None:
+    """Assert that the file has each record of the topic once and in order, and that all is committed."""
+    ends = log_ends(kafka.bootstrap, topic)
+    lines: list[dict[str, Any]] = [json.loads(line) for line in file.read_bytes().splitlines()]
+    assert [line["offset"] for line in lines] == list(range(ends[0]))
+    assert committed(kafka.bootstrap, environ["SIDECAR_KAFKA__GROUP_ID"], topic) == ends
