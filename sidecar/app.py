@@ -94,14 +94,18 @@ class App:
         """Build all parts; nothing is started. Raises ConfigurationError when the settings cannot work."""
         log = self._events = LastEvents(log, time.time)
         properties = consumer_config(settings)
-        kind = writer_kind(settings)
+        kind = writer_kind(settings, lambda: client.membership)
         outcomes: SimpleQueue[Outcome] = SimpleQueue()
         config = engine_config(settings)
         engine = Engine(config, Random())  # noqa: S311 -- spreads retries, keeps no secret
         kafka_log = KafkaLog(log, time.monotonic)
         letters = settings.dead_letter.topic
         wanted = Wanted(
-            settings.topics, settings.start, settings.on_offset_out_of_range, kind.needs_headers or letters is not None
+            settings.topics,
+            settings.start,
+            settings.on_offset_out_of_range,
+            kind.needs_headers or letters is not None,
+            kind.commits_with_records,
         )
         self._watch = Watch(log, time.time)
         self._offsets = build_log_offsets(properties)
