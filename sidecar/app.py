@@ -21,9 +21,9 @@ from sidecar.http.live import Live
 from sidecar.http.pages import Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
+from sidecar.kafka.address import Address
 from sidecar.kafka.build import Tell, Wanted, build_consumer, build_dead_letters, build_log_offsets
 from sidecar.kafka.consumer import KafkaFenced
-from sidecar.kafka.dead_letters import Address
 from sidecar.observe.kafka_log import KafkaLog
 from sidecar.observe.last_events import LastEvents
 from sidecar.observe.live import About, frame, hello

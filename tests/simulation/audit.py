@@ -24,7 +24,17 @@ from sidecar.core.actions import (
 from sidecar.core.backpressure import State
 from sidecar.core.books import DropReason
 from sidecar.core.engine import Engine
-from sidecar.core.events import Assigned, DeadLetterFinished, DrainRequested, Event, FlushFinished, Lost, Moved, RevokeBegun, Revoked
+from sidecar.core.events import (
+    Assigned,
+    DeadLetterFinished,
+    DrainRequested,
+    Event,
+    FlushFinished,
+    Lost,
+    Moved,
+    RevokeBegun,
+    Revoked,
+)
 from sidecar.core.records import Chunk, TopicPartition
 from sidecar.core.results import Partial
 from tests.simulation.broker import Log

@@ -8,8 +8,8 @@ import pytest
 
 from sidecar.kafka.place import EVERY, Place
 from sidecar.writers.protocol import Membership
-from tests.unit.kafka.members import P0, P1, TOPIC, Member
-from tests.unit.kafka.mock_cluster import MockCluster
+from tests.integration.client.members import P0, P1, TOPIC, Member
+from tests.integration.client.mock_cluster import MockCluster
 
 
 @pytest.fixture
