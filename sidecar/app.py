@@ -21,9 +21,9 @@ from sidecar.http.live import Live
 from sidecar.http.pages import Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
+from sidecar.kafka.address import Address
 from sidecar.kafka.build import Tell, Wanted, build_consumer, build_dead_letters, build_log_offsets
 from sidecar.kafka.consumer import KafkaFenced
-from sidecar.kafka.dead_letters import Address
 from sidecar.observe.kafka_log import KafkaLog
 from sidecar.observe.last_events import LastEvents
 from sidecar.observe.live import About, frame, hello
@@ -94,14 +94,18 @@ class App:
         """Build all parts; nothing is started. Raises ConfigurationError when the settings cannot work."""
         log = self._events = LastEvents(log, time.time)
         properties = consumer_config(settings)
-        kind = writer_kind(settings)
+        kind = writer_kind(settings, lambda: client.membership)
         outcomes: SimpleQueue[Outcome] = SimpleQueue()
         config = engine_config(settings)
         engine = Engine(config, Random())  # noqa: S311 -- spreads retries, keeps no secret
         kafka_log = KafkaLog(log, time.monotonic)
         letters = settings.dead_letter.topic
         wanted = Wanted(
-            settings.topics, settings.start, settings.on_offset_out_of_range, kind.needs_headers or letters is not None
+            settings.topics,
+            settings.start,
+            settings.on_offset_out_of_range,
+            kind.needs_headers or letters is not None,
+            kind.commits_with_records,
         )
         self._watch = Watch(log, time.time)
         self._offsets = build_log_offsets(properties)

@@ -4,6 +4,10 @@ Asynchronous in the steady state: at most one is outstanding, every ``commit_int
 it (a topic at rest should not look like lag), or, during a quiesce, almost at once: somebody waits for it. A refused commit is offered again at the next interval. The synchronous ones, on revocation and
 at the end, are made by the shell from :meth:`Commits.unacknowledged`.
 
+Where the downstream is Kafka itself, a delivered flush has committed its offsets already, with its records. What else moves an offset (a drop, a dead letter, a marker in
+the log) is committed here, but never while a flush of the same partition is out: of two commits that overlap the broker keeps the one that it saw begin later, which
+may be the lower one. For the same reason :mod:`sidecar.core.dispatch` flushes nothing of a partition while a commit of it is outstanding.
+
 An offset is only ever taken from the ledger of a current assignment, so it is never behind one that was committed in this epoch and never passes a
 record without an outcome.
 """
@@ -43,7 +47,7 @@ class Commits:
         offsets = {}
         for tp, partition in self._state.partitions.items():
             offset = partition.ledger.committable
-            if offset is not None and _waits(partition):
+            if offset is not None and self._waits(partition):
                 partition.requested = offset
                 offsets[tp] = _commit_offset(partition, offset)
         if offsets:
@@ -53,7 +57,7 @@ class Commits:
 
     def next_due(self) -> float | None:
         """Return when :meth:`run` may have something to do; None: nothing waits to be committed."""
-        if self._outstanding is not None or not any(_waits(partition) for partition in self._state.partitions.values()):
+        if self._outstanding is not None or not any(self._waits(partition) for partition in self._state.partitions.values()):
             return None
         return self._due()
 
@@ -78,11 +82,21 @@ class Commits:
         offsets = {}
         for tp in tps:
             partition = self._state.partitions.get(tp)
-            if partition is None or partition.unplaced or partition.ledger.committable is None:
+            if partition is None or partition.unplaced or self._overlaps(tp) or partition.ledger.committable is None:
                 continue
             if _is_ahead(partition.ledger.committable, partition.committed):
                 offsets[tp] = _commit_offset(partition, partition.ledger.committable)
         return offsets
+
+    def _waits(self, partition: Partition) -> bool:
+        offset = partition.ledger.committable
+        if offset is None or partition.revoking or partition.unplaced or self._overlaps(partition.tp):
+            return False
+        return _is_ahead(offset, partition.requested)
+
+    def _overlaps(self, tp: TopicPartition) -> bool:
+        """Whether a commit of ``tp`` could overlap with one that a flush makes."""
+        return self._state.config.commits_with_records and self._state.busy[tp] > 0
 
     def _due(self) -> float:
         interval = self._state.config.commit_interval
@@ -91,11 +105,6 @@ class Commits:
         if self._state.hurries:
             return self._last + interval * HURRIED_SHARE
         return min(self._last + interval, max(self._busy_at, self._last) + interval * QUIET_SHARE)
-
-
-def _waits(partition: Partition) -> bool:
-    offset = partition.ledger.committable
-    return offset is not None and not (partition.revoking or partition.unplaced) and _is_ahead(offset, partition.requested)
 
 
 def _is_ahead(offset: int, other: int | None) -> bool:

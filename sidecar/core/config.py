@@ -84,7 +84,7 @@ class EngineConfig:
 
     ``policy`` returns the policy of a topic; it is asked once per topic.
     ``dead_letters`` is None without a dead-letter topic; then ``on_poison`` says what becomes of poison.
-    ``stored_offsets`` tells that the downstream keeps offsets, and says where partitions begin.
+    ``stored_offsets`` tells that the downstream keeps offsets, and says where partitions begin; ``commits_with_records`` that these are the group's own, in Kafka.
     ``pause_after`` is how long a hold of every partition means not polling before it means ``pause()``.
     """
 
@@ -98,5 +98,6 @@ class EngineConfig:
     on_poison: OnPoison = OnPoison.STOP
     dead_letters: DeadLetterRules | None = None
     stored_offsets: bool = False
+    commits_with_records: bool = False
     pause_after: float = 1.0
     commit_interval: float = 1.0

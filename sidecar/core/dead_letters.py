@@ -10,7 +10,8 @@
                      └──▶ ten in a row: back to the buffer, and the breaker opens
 
 - *Unproven*: an outage can look like poison (a schema changed, and everything is refused). So a letter waits until the downstream has taken another record of the
-  same partition since; where there is nothing else to try, it is sent. Ten in a row without a delivery are no poison.
+  same partition since; where there is nothing else to try, it is sent. Ten in a row without a delivery are no poison. Where the downstream keeps offsets, a letter is
+  due at once: the offset that is written with a later record would pass one that has no outcome yet.
 - *Rechecked*: then it is tried once more, alone. The interleaving: an outage that looked like poison refuses it; the outage ends; the next record is taken. Such a record is
   delivered late, but a dead letter would come later still.
 - *Due*: it costs a token (:mod:`sidecar.core.ration`); without one the partition is held.
@@ -72,7 +73,7 @@ class DeadLetters:
         self._last, self._changed = self._last + 1, True
         wall_ms = chunk.polled_wall_ms + int((blame.failed_at - chunk.polled_at) * 1000)
         letter = DeadLetter(self._last, chunk, blame.reason, blame.error, blame.said, blame.attempts, wall_ms)
-        unproven = not (blame.proven or blame.rechecked) and state.rules.max_share < 1
+        unproven = not (blame.proven or blame.rechecked) and state.rules.max_share < 1 and not state.config.stored_offsets
         state.letters[self._last] = Letter(letter, unproven=unproven)
         if not unproven:
             return []

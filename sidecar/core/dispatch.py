@@ -6,6 +6,7 @@
   spreads over all flights; at a trickle several share a batch.
 - One flight per partition: order within it is kept through retries.
 - A flight that waits for its retry keeps its place among ``max_in_flight``, so a recovering downstream sees no stampede.
+- Where flushes commit offsets themselves, nothing of a partition starts while a commit of it is outstanding (see :mod:`sidecar.core.commits`).
 - Nothing of a partition that waits for a dead letter starts (see :mod:`sidecar.core.dead_letters`).
 - All retries together are bounded by a budget.
 - Suspects of a poisoned batch travel alone (see :class:`~sidecar.core.state.Suspect`).
@@ -94,11 +95,12 @@ class Dispatch:
         state = self._state
         queued, busy, waits = state.buffer.queued, state.busy, state.waits_for_letters
         rechecks = state.rechecks
-        return [
+        ready = [
             p
             for tp, p in state.partitions.items()
             if (queued(tp) or tp in rechecks) and not busy[tp] and not p.revoking and tp not in waits
         ]
+        return [p for p in ready if p.requested == p.committed] if state.config.commits_with_records else ready
 
     def _is_due(self, ready: list[Partition], now: float) -> bool:
         buffer, flow = self._state.buffer, self._state.flow

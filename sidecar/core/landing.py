@@ -86,7 +86,10 @@ class Landing:
     def abandon_all(self, reason: ReleaseReason) -> None:
         """Release the records of every flight; what their flushers bring later is nobody's any more."""
         for flight in list(self._state.flights.values()):
-            self._retire(flight)
+            if flight.due is None:
+                del self._state.flights[flight.number]  # its partitions stay busy: its flusher may still write
+            else:
+                self._retire(flight)
             for chunk in flight.batch.chunks:
                 self._state.buffer.settle(chunk)
                 self._state.release(chunk, reason)
@@ -249,6 +252,8 @@ class Landing:
         if partition is not None:
             partition.ledger.complete(chunk)
             partition.stored, partition.fences = chunk.end, 0
+            if state.config.commits_with_records:
+                partition.requested = partition.committed = chunk.end
             if self._state.letters:
                 self._letters.taken(chunk.tp)
             if flight.recheck is None:  # else it is none of the present suspects

@@ -80,6 +80,8 @@ class Ownership:
             partition.stored = offset
             if offset is not None:
                 partition.ledger = Ledger(offset)
+                if self._state.config.commits_with_records:
+                    partition.requested = partition.committed = offset
             self._state.holds_stale = True
 
     def overtaken(self, tps: Iterable[TopicPartition], reason: str) -> None:

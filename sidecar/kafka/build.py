@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,29 +11,16 @@ from confluent_kafka import IsolationLevel, KafkaException
 
 from sidecar.core.errors import ConfigurationError
 from sidecar.core.events import DeadLetterFinished
+from sidecar.kafka.address import Address
 from sidecar.kafka.columns import Columns, EpochOf
+from sidecar.kafka.connection import Properties, connection
 from sidecar.kafka.consumer import Clocks, KafkaConsumer
-from sidecar.kafka.dead_letters import Address, KafkaDeadLetters
+from sidecar.kafka.dead_letters import KafkaDeadLetters
 from sidecar.kafka.log_offsets import LogOffsets
 from sidecar.kafka.place import Place
 from sidecar.kafka.resets import OnOutOfRange, Resets
 from sidecar.kafka.starts import OutOfRange, Start, Starts
 from sidecar.kafka.trouble import Trouble
-
-Properties = Mapping[str, str | int | bool]
-
-CONNECTION = (
-    "bootstrap.servers",
-    "client.",
-    "security.",
-    "sasl.",
-    "ssl.",
-    "socket.",
-    "broker.address.",
-    "reconnect.",
-    "enable.ssl.",
-)
-"""Beginnings of the properties that say how to reach brokers; a client that does not consume knows no others."""
 
 INTERNAL = "^__.*"
 """Topics that Kafka and its tools keep for themselves, by their own convention."""
@@ -56,11 +43,6 @@ class Tell:
 
     trouble: Callable[[str, str], None]
     out_of_range: Callable[[OutOfRange, str], None]
-
-
-def connection(properties: Properties) -> dict[str, str | int | bool]:
-    """Return those of a consumer's properties that say how to reach brokers."""
-    return {name: value for name, value in properties.items() if name.startswith(CONNECTION)}
 
 
 def build_log_offsets(properties: Properties) -> LogOffsets:

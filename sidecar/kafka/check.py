@@ -10,7 +10,8 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import ClusterMetadata
 
-from sidecar.kafka.build import Properties, naming_the_setting
+from sidecar.kafka.build import naming_the_setting
+from sidecar.kafka.connection import Properties
 from sidecar.kafka.errors import describe
 
 ONE_ANSWER = 1.0

@@ -7,16 +7,15 @@ engine then decides. An idempotent producer that has failed for good is thrown a
 from __future__ import annotations
 
 import logging
-import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from sidecar.core.actions import DeadLetter
 from sidecar.core.events import DeadLetterFinished
+from sidecar.kafka.address import Address
 from sidecar.kafka.letter_headers import headers_of
 
 TIMEOUT = 20.0
@@ -32,22 +31,6 @@ _MENDS = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "grant IDEMPOTENT_WRITE on the cluster",
     KafkaError.MSG_SIZE_TOO_LARGE: "the record and its headers are larger than the topic's max.message.bytes: raise it",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where letters go: a name in which ``{topic}`` stands for the record's topic; ``consumed`` are the names and patterns of what is consumed."""
-
-    template: str
-    consumed: Sequence[str]
-
-    def of(self, topic: str) -> str:
-        """Return where a record of ``topic`` goes."""
-        return self.template.replace("{topic}", topic)
-
-    def is_consumed(self, topic: str) -> bool:
-        """Tell whether a letter in ``topic`` would come back as a record. What patterns mean is only known here, with the topic's name."""
-        return any(re.match(name, topic) if name.startswith("^") else name == topic for name in self.consumed)
 
 
 class KafkaDeadLetters:

@@ -53,6 +53,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         dead_letters=_dead_letter_rules(settings.dead_letter),
         on_poison=OnPoison(settings.on_poison),
         stored_offsets=kind.stored_offsets is not None,
+        commits_with_records=kind.commits_with_records,
     )
 
 
@@ -84,7 +85,7 @@ def memory_limit(settings: Settings) -> int:
 
 def writer_kind(settings: Settings, membership: Callable[[], Membership | None] = lambda: None) -> WriterKind:
     """Return the downstream; ``membership`` returns our present place in the consumer group."""
-    surroundings = Surroundings(settings.kafka.group_id, consumer_config(settings), membership)
+    surroundings = Surroundings(settings.kafka.group_id, settings.topics, consumer_config(settings), membership)
     return writer_kind_of(settings.writer.url, settings.writer.given, surroundings)
 
 

@@ -5,7 +5,7 @@ Each flusher thread owns one writer and calls it from that thread only; a writer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -66,10 +66,11 @@ class Membership:
 class Surroundings:
     """What a writer may know of the process that it is part of.
 
-    ``group`` is the consumer group, ``kafka`` the properties of the source's consumer, ``membership`` returns the present place in the group (None: there is none).
+    ``group`` is the consumer group, ``topics`` are the names and patterns that it consumes, ``kafka`` the properties of its consumer, ``membership`` returns the present place in the group (None: there is none).
     """
 
     group: str = ""
+    topics: Sequence[str] = ()
     kafka: Mapping[str, str | int | bool] = field(default_factory=dict)
     membership: Callable[[], Membership | None] = lambda: None
 
@@ -80,7 +81,8 @@ class WriterKind:
 
     ``max_in_flight`` limits how many flushes may run at once (None: no limit of its own),
     ``needs_headers`` tells whether the records' headers must be read (they cost time on each record).
-    ``name`` is for people and carries no credentials. ``stored_offsets`` is there where the downstream keeps offsets itself; ``ddl`` returns what makes its
+    ``name`` is for people and carries no credentials. ``stored_offsets`` is there where the downstream keeps offsets itself, and ``commits_with_records`` tells that they
+    are the group's own, in Kafka; ``ddl`` returns what makes its
     tables, for people to run, where it has any.
     """
 
@@ -89,6 +91,7 @@ class WriterKind:
     max_in_flight: int | None
     needs_headers: bool
     stored_offsets: Callable[[], StoredOffsets] | None = None
+    commits_with_records: bool = False
     ddl: Callable[[], str] | None = None
 
 

@@ -35,7 +35,7 @@ BUILT_IN: Mapping[str, Scheme] = {
 }
 """The writers that need nothing but the standard library and msgspec, by URL scheme."""
 
-_LATER = frozenset({"sqlite", "kafka"})
+_LATER = frozenset({"sqlite"})
 
 
 def schemes() -> Mapping[str, Scheme]:

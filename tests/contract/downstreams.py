@@ -10,18 +10,22 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, cast
+
+from confluent_kafka import Message
 
 from sidecar.core.records import UNREADABLE, Chunk, Headers, TopicPartition
 from sidecar.writers import ndjson, registry
-from sidecar.writers.protocol import Writer
+from sidecar.writers.protocol import Surroundings, Writer
 from sidecar.writers.stdout import StdoutWriter
 from tests.contract import keeping
 from tests.contract.decoded import bytes_of
 from tests.contract.listener import Listener, relay_to
 from tests.parts.app import Application
+from tests.parts.kafka import RealKafka
+from tests.parts.log import messages_in_log
 from tests.parts.postgresql import PostgreSQL
-from tests.parts.topics import fresh_name
+from tests.parts.topics import create_topic, fresh_name
 
 Lines = Mapping[int, Sequence[Mapping[str, Any]]]
 """Decoded lines by partition, in the order in which they were taken, repeats included."""
@@ -276,6 +280,50 @@ class InPostgresql:
         self.come_back()
 
 
+class InTopic:
+    """A topic of a real Kafka, written in transactions. Each record has its place in the source among its headers. Kafka goes down by a stop."""
+
+    PARTS = ("kafka",)
+    exactly_once = "always"
+
+    def __init__(self, _folder: Path, kafka: RealKafka) -> None:
+        self._kafka = kafka
+        self._topic = fresh_name("records")
+        self._up = True
+        create_topic(kafka.bootstrap, self._topic, partitions=2, config={"max.message.bytes": "20000000"})
+
+    def writer(self) -> Writer:
+        options: dict[str, registry.Value] = {
+            "exactly_once": self.exactly_once,
+            "transactional_id_prefix": self._topic,
+            "partition": "same",
+            "source_headers": True,
+        }
+        return registry.kind(f"kafka://{self._kafka.bootstrap}/{self._topic}", options, Surroundings("group")).create()
+
+    def go_down(self) -> None:
+        self._kafka.stop()
+        self._up = False
+
+    def come_back(self) -> None:
+        if not self._up:
+            self._kafka.start()
+            self._up = True
+
+    def lines(self) -> Lines:
+        messages = [m for partition in (0, 1) for m in messages_in_log(self._kafka.bootstrap, self._topic, partition)]
+        return _by_partition(b"".join(ndjson.encode_chunk(_chunk_of_message(message)) for message in messages))
+
+    def close(self) -> None:
+        self.come_back()
+
+
+class InTopicElsewhere(InTopic):
+    """A topic of a cluster that is not the source's."""
+
+    exactly_once = "never"
+
+
 WHOLE: Sequence[Callable[..., Downstream]] = (
     OverTcp,
     OverUnix,
@@ -289,7 +337,7 @@ WHOLE: Sequence[Callable[..., Downstream]] = (
 )
 """Those that can say what they took, and take all there is of a record."""
 
-KEEPING: Sequence[Callable[..., Downstream]] = (*WHOLE, AsEvents)
+KEEPING: Sequence[Callable[..., Downstream]] = (*WHOLE, AsEvents, InTopic, InTopicElsewhere)
 """Those that can say what they took."""
 
 EVERY: Sequence[Callable[..., Downstream]] = (*KEEPING, AsValues, Nowhere)
@@ -310,6 +358,14 @@ def _chunk_of_row(row: Sequence[Any]) -> Chunk:
     tp = TopicPartition(topic, partition)
     time_ = -1 if timestamp is None else timestamp
     return Chunk(tp, 1, range(offset, offset + 1), [time_], [key], [value], [_headers(headers)], offset + 1, 0, 0.0, 0)
+
+
+def _chunk_of_message(message: Message) -> Chunk:
+    """Return the record of the source that a message of :class:`InTopic` was made from."""
+    *own, topic, partition, offset = cast("list[tuple[str, bytes | None]]", message.headers())
+    tp, at = TopicPartition((topic[1] or b"").decode(), int(partition[1] or b"")), int(offset[1] or b"")
+    _, timestamp = message.timestamp()
+    return Chunk(tp, 1, range(at, at + 1), [timestamp], [message.key()], [message.value()], [own or None], at + 1, 0, 0.0, 0)
 
 
 def _headers(stored: Sequence[Mapping[str, Any]] | None) -> Headers | None:

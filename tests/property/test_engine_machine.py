@@ -69,6 +69,10 @@ def partials(draw: st.DrawFn, batch: Batch) -> Partial:
     return Partial(failures, draw(st.sampled_from([None, 0.5])))
 
 
+def places(batch: Batch) -> set[TopicPartition]:
+    return {each.tp for each in batch.chunks}
+
+
 class EngineMachine(RuleBasedStateMachine):
     @initialize(
         strategy=st.sampled_from(Strategy),
@@ -78,6 +82,7 @@ class EngineMachine(RuleBasedStateMachine):
         pause_after=st.sampled_from([0.0, 1.0]),
         max_block=st.sampled_from([None, 0.5]),
         stored_offsets=st.booleans(),
+        commits_with_records=st.booleans(),
         dead_letters=st.sampled_from([None, DeadLetterRules(burst=2, earned_by=5), DeadLetterRules(burst=100, max_share=1.0)]),
         seed=st.integers(0, 99),
     )
@@ -91,6 +96,7 @@ class EngineMachine(RuleBasedStateMachine):
         pause_after: float,
         max_block: float | None,
         stored_offsets: bool,
+        commits_with_records: bool,
         dead_letters: DeadLetterRules | None,
         seed: int,
     ) -> None:
@@ -105,11 +111,13 @@ class EngineMachine(RuleBasedStateMachine):
                 on_poison=on_poison,
                 pause_after=pause_after,
                 stored_offsets=stored_offsets,
+                commits_with_records=stored_offsets and commits_with_records,
                 dead_letters=dead_letters,
                 retry=RetryLimits(max_attempts=None if dead_letters is None else 3),
             ),
             Random(seed),
         )
+        self.commits_with_records = stored_offsets and commits_with_records
         self.now = 0.0
         self.logs = {tp: Log(tp) for tp in ORDERS + CLICKS}
         self.audit = Audit(self.engine, self.logs, ["orders"] if on_poison is OnPoison.STOP or dead_letters else [])
@@ -130,6 +138,7 @@ class EngineMachine(RuleBasedStateMachine):
             match action:
                 case StartFlush():
                     self.running[action.flight] = action
+                    assert not (self.commits_with_records and self.committing() & places(action.batch)), "a flush beside a commit"
                 case Pause():
                     assert not self.paused & set(action.partitions), "paused twice"
                     assert set(action.partitions) <= set(self.positions), "a pause of what is not ours"
@@ -140,6 +149,8 @@ class EngineMachine(RuleBasedStateMachine):
                     self.positions.update({tp: at for tp, at in action.positions.items() if at is not None})
                 case Commit():
                     self.commits.append(action)
+                    flushing = {tp for start in self.running.values() for tp in places(start.batch)}
+                    assert not (self.commits_with_records and flushing & set(action.offsets)), "a commit beside a flush"
                 case Locate():
                     self.questions.append(action)
                 case DeadLetter():
@@ -148,8 +159,15 @@ class EngineMachine(RuleBasedStateMachine):
                 case Finish():
                     self.running.clear()
 
+    def committing(self) -> set[TopicPartition]:
+        """Return what is being committed in its present epoch."""
+        offers = [offer for commit in self.commits for offer in commit.offsets.items()]
+        return {tp for tp, offer in offers if offer.epoch == self.engine.epoch(tp)}
+
     def commit_now(self, tps: list[TopicPartition]) -> None:
+        flushing = {tp for start in self.running.values() for tp in places(start.batch)}
         for tp, offer in self.engine.offsets_to_commit(tps).items():
+            assert not (self.commits_with_records and tp in flushing), "a last commit beside a flush"
             self.audit.committed(tp, offer)
             self.logs[tp].committed = offer.offset
 

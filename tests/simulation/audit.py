@@ -24,7 +24,17 @@ from sidecar.core.actions import (
 from sidecar.core.backpressure import State
 from sidecar.core.books import DropReason
 from sidecar.core.engine import Engine
-from sidecar.core.events import Assigned, DrainRequested, Event, FlushFinished, Lost, Moved, RevokeBegun, Revoked
+from sidecar.core.events import (
+    Assigned,
+    DeadLetterFinished,
+    DrainRequested,
+    Event,
+    FlushFinished,
+    Lost,
+    Moved,
+    RevokeBegun,
+    Revoked,
+)
 from sidecar.core.records import Chunk, TopicPartition
 from sidecar.core.results import Partial
 from tests.simulation.broker import Log
@@ -50,6 +60,8 @@ class Audit:
         self._revoking: set[TopicPartition] = set()
         self._asked: dict[EpochKey, int] = {}
         self._running: dict[int, StartFlush] = {}
+        self._letters: dict[int, int] = {}
+        self._letter_epoch = 0
         self._landed_to: dict[EpochKey, int] = {}
         self._asked_again: set[Key] = set()
         self._safe_to: dict[TopicPartition, int] = {}
@@ -90,6 +102,8 @@ class Audit:
                     self._epochs.pop(tp, None)
             case DrainRequested():
                 self._draining = True
+            case DeadLetterFinished():
+                self._letter_epoch = self._letters[event.number]
             case FlushFinished():
                 self._finished(event)
                 self._epochs = {tp: self._engine.epoch(tp) or 0 for tp in self._epochs}  # one that was overtaken begins a new one
@@ -112,6 +126,7 @@ class Audit:
                 self._gave_outcome(action)
             case DeadLetter():
                 assert not self._draining, "a record is dead-lettered in a drain"
+                self._letters[action.number] = action.chunk.epoch
             case Commit():
                 for tp, offer in action.offsets.items():
                     assert tp not in self._revoking, f"I2: asynchronous commit of {tp} while it is revoked"
@@ -170,10 +185,9 @@ class Audit:
             self.dropped[drop.tp, offset] += 1
 
     def _dead_lettered(self, action: DeadLettered) -> None:
-        """Note the outcome; that of a partition that is ours no more is one of an earlier epoch."""
+        """Note the outcome, in the epoch in which the letter was sent: its answer can come in a later one."""
         self.dead_lettered[action.tp, action.offset] += 1
-        if (epoch := self._epochs.get(action.tp)) is not None and action.offset >= self._landed_to.get((action.tp, epoch), -1):
-            self._outcomes.add((action.tp, epoch, action.offset))
+        self._outcome(action.tp, self._letter_epoch, action.offset)
 
     def _offsets_of(self, drop: Dropped, epoch: int) -> Sequence[int]:
         """Return which records a drop means. Sampling drops first what its hash leaves out of a range, then what of the rest does not fit."""

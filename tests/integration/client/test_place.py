@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.integration.client.members import P0, P1, TOPIC, Member
-from tests.integration.client.mock_cluster import MockCluster
 
 from sidecar.kafka.place import EVERY, Place
 from sidecar.writers.protocol import Membership
+from tests.integration.client.members import P0, P1, TOPIC, Member
+from tests.integration.client.mock_cluster import MockCluster
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.parts.app import Application
 from tests.parts.process import SidecarProcess
-from tests.parts.topics import WITHIN, fresh_name, log_ends
-from tests.parts.waiting import wait_for
+from tests.parts.topics import WITHIN, log_ends
 
 Status = Any
 
@@ -50,44 +49,6 @@ def drain(sidecar: SidecarProcess, status: int = 0) -> Mapping[str, Any]:
 def offsets_taken(app: Application, topic: str, partition: int = 0) -> list[int]:
     """Return the offsets that the application took, in order, without repeats."""
     return list(dict.fromkeys(taken.offset for taken in app.taken.get((topic, partition), ())))
-
-
-def offsets_in_log(bootstrap: str, topic: str, partition: int = 0) -> list[int]:
-    """Return the offsets of the records of the log that a reader of committed records gets."""
-    return [message.offset() or 0 for message in messages_in_log(bootstrap, topic, partition)]
-
-
-def messages_in_log(bootstrap: str, topic: str, partition: int = 0) -> list[Message]:
-    """Return those records themselves."""
-    config: dict[str, Any] = {
-        "bootstrap.servers": bootstrap,
-        "group.id": fresh_name("reader"),
-        "auto.offset.reset": "earliest",
-        "enable.auto.commit": False,
-        "enable.partition.eof": True,
-    }
-    consumer = Consumer(config)
-    try:
-        consumer.assign([TopicPartition(topic, partition)])
-        return _until_end(consumer)
-    finally:
-        consumer.close()
-
-
-def _until_end(consumer: Consumer) -> list[Message]:
-    messages: list[Message] = []
-
-    def at_end() -> bool:
-        for message in consumer.consume(1000, 0.2):
-            error = message.error()
-            if error is None:
-                messages.append(message)
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 -- the client's public name
-                return True
-        return False
-
-    wait_for(at_end, "the end of the log is read", WITHIN)
-    return messages
 
 
 def delete_before(bootstrap: str, topic: str, offset: int, partition: int = 0) -> None:

@@ -9,11 +9,12 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import Message as Received
 
-from tests.integration.data.stage import drain, messages_in_log, offsets_taken, wait_done
+from tests.integration.data.stage import drain, offsets_taken, wait_done
 from tests.parts.app import Application
 from tests.parts.behaviour import Behaviour, Reply, Request, accept
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
+from tests.parts.log import messages_in_log
 from tests.parts.process import SidecarProcess
 from tests.parts.topics import Message, committed, create_topic, fresh_name, produce, produce_numbered
 

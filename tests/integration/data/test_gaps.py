@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.integration.data.stage import drain, offsets_in_log, offsets_taken, wait_done
+from tests.integration.data.stage import drain, offsets_taken, wait_done
 from tests.parts.app import Application
 from tests.parts.behaviour import slow
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
+from tests.parts.log import offsets_in_log
 from tests.parts.process import SidecarProcess, caught_up
 from tests.parts.topics import (
     COMPACTED,

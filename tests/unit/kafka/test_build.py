@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from sidecar.core.errors import ConfigurationError
-from sidecar.kafka.build import Properties, Tell, Wanted, build_consumer, build_log_offsets, connection, without_internal_topics
+from sidecar.kafka.build import Tell, Wanted, build_consumer, build_log_offsets, without_internal_topics
+from sidecar.kafka.connection import Properties, connection
 
 REACHABLE = {"bootstrap.servers": "127.0.0.1:1", "group.id": "group"}
 SECRET = "hunter2"  # noqa: S105 -- made up; the test looks for it

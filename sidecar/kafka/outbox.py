@@ -1,0 +1,146 @@
+"""Outbox: one producer, what was put into it, and what its brokers refused. Not thread-safe: each writer has its own.
+
+Successes are not reported (it would cost time on each record): what was flushed and not refused is in the log.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from sidecar.core.errors import SidecarError
+from sidecar.core.records import UNREADABLE, Batch, Chunk, Headers, TopicPartition
+from sidecar.core.results import Result
+from sidecar.kafka.destination import Destination
+from sidecar.kafka.writer_errors import late, loop, oversize, result_of
+
+ANY_PARTITION = -1
+
+HEADERS_UNREADABLE = ("sidecar.headers", b"unreadable")
+"""Stands for headers that the client could not decode."""
+
+SOURCE = "sidecar.source."
+
+ROOM_POLL = 0.1
+"""Seconds of one wait for room in a full queue."""
+
+
+class NotWritten(SidecarError):  # noqa: N818 -- what happened
+    """Some records of a batch are not in the log."""
+
+    def __init__(self, result: Result) -> None:
+        """Keep ``result``, which says why."""
+        super().__init__(type(result).__name__)
+        self.result = result
+
+
+@contextmanager
+def failures_told(where: str) -> Iterator[None]:
+    """Turn what the client raises into :class:`NotWritten`."""
+    try:
+        with fatal_raised():
+            yield
+    except KafkaException as error:
+        raise NotWritten(result_of([error.args[0]], where)) from error
+
+
+@contextmanager
+def fatal_raised() -> Iterator[None]:
+    """Raise a fatal error as it is.
+
+    The client raises it from whichever call serves callbacks; when more of them are to be served, what they come to is a SystemError about it.
+    """
+    try:
+        yield
+    except SystemError as error:
+        if isinstance(error.__cause__, KafkaException):
+            raise error.__cause__ from None
+        raise
+
+
+class Outbox:
+    """A producer."""
+
+    def __init__(self, destination: Destination, more: Mapping[str, str | int | bool]) -> None:
+        """Produce to ``destination``; ``more`` are properties. Raises KafkaException for some that librdkafka refuses."""
+        self.refused: list[KafkaError] = []
+        self._destination = destination
+        config: dict[str, Any] = {**destination.properties, **more, "on_delivery": _keeper(self.refused)}
+        self.producer = Producer(config, logger=logging.getLogger("librdkafka"))
+
+    def put(self, batch: Batch, deadline: float) -> None:
+        """Have the records of ``batch`` in the log by ``deadline``; raises :class:`NotWritten`."""
+        self.refused.clear()
+        for chunk in batch.chunks:
+            topic = self._destination.address.of(chunk.tp.topic)
+            if self._destination.address.is_consumed(topic):
+                raise NotWritten(loop(topic))
+            with failures_told(self._destination.name):
+                self._queue(chunk, topic, deadline)
+        with failures_told(self._destination.name):
+            left = self.producer.flush(max(0.0, deadline - time.monotonic()))
+        if left:
+            raise NotWritten(late(self._destination.name))
+        if self.refused:
+            raise NotWritten(result_of(self.refused, self._destination.name))
+
+    def discard(self) -> None:
+        """Forget what is queued: this object is not used any more."""
+        self.producer.purge()
+
+    def _queue(self, chunk: Chunk, topic: str, deadline: float) -> None:
+        produce = self.producer.produce
+        partition = chunk.tp.partition if self._destination.same_partition else ANY_PARTITION
+        columns = zip(chunk.offsets, chunk.values, chunk.keys, chunk.timestamps, self._headers(chunk), strict=False)
+        for offset, value, key, timestamp, headers in columns:
+            while True:
+                try:
+                    produce(topic, value, key, partition, None, None, timestamp, headers)
+                    break
+                except BufferError:
+                    self._wait_for_room(deadline)
+                except KafkaException as error:
+                    if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                        raise NotWritten(oversize(chunk.tp, offset)) from error
+                    raise
+
+    def _headers(self, chunk: Chunk) -> Iterable[list[tuple[str, str | bytes | None]] | None]:
+        """Return what goes with each record; None for nothing."""
+        own: Iterable[Headers | None] = itertools.repeat(None) if chunk.headers is None else map(_readable, chunk.headers)
+        if self._destination.source_headers:
+            own = ([*(headers or ()), *_source(chunk.tp, offset)] for headers, offset in zip(own, chunk.offsets, strict=False))
+        return cast("Iterable[list[tuple[str, str | bytes | None]] | None]", own)
+
+    def _wait_for_room(self, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise NotWritten(late(self._destination.name))
+        self.producer.poll(min(left, ROOM_POLL))
+
+
+def _keeper(refused: list[KafkaError]) -> Callable[[KafkaError | None, Message], None]:
+    """Return what keeps the errors that are reported; it does not know the outbox, so that a producer ends with it at once."""
+
+    def heard(error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            refused.append(error)
+
+    return heard
+
+
+def _readable(headers: Headers | None) -> Headers | None:
+    return [HEADERS_UNREADABLE] if headers is UNREADABLE else headers
+
+
+def _source(tp: TopicPartition, offset: int) -> Sequence[tuple[str, bytes]]:
+    return (
+        (f"{SOURCE}topic", tp.topic.encode()),
+        (f"{SOURCE}partition", b"%d" % tp.partition),
+        (f"{SOURCE}offset", b"%d" % offset),
+    )
