@@ -1,10 +1,20 @@
-"""The bytes that a line of NDJSON stands for, as a reader of the documentation would get them back."""
+"""What is written, as a reader of the documentation would get it back: the bytes of a line of NDJSON, the lines of a compressed file."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import gzip
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+DECOMPRESS: Mapping[str, Callable[[bytes], bytes]] = {"none": bytes, "gzip": gzip.decompress, "zstd": zstd.decompress}
+"""By the setting of the compression; frames that follow each other are one."""
 
 
 def bytes_of(line: Mapping[str, Any], name: str, text: str) -> bytes | None:

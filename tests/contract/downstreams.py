@@ -19,7 +19,7 @@ from sidecar.writers import ndjson, registry
 from sidecar.writers.protocol import Surroundings, Writer
 from sidecar.writers.stdout import StdoutWriter
 from tests.contract import keeping
-from tests.contract.decoded import bytes_of
+from tests.contract.decoded import DECOMPRESS, bytes_of
 from tests.contract.listener import Listener, relay_to
 from tests.parts.app import Application
 from tests.parts.kafka import RealKafka
@@ -134,25 +134,40 @@ class OverUnix(OverTcp):
 class InFile:
     """A file that is rotated often, on a disk that can be full: the system's limit on the size of files stands for that."""
 
+    COMPRESSION: str = "none"
+    SUFFIX: str = ""
+
     def __init__(self, folder: Path) -> None:
         self._path = folder / "out.ndjson"
         self._limit = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def writer(self) -> Writer:
-        return registry.kind(f"file://{self._path}", {"rotate_size": 5000}).create()
+        return registry.kind(f"file://{self._path}", {"rotate_size": 5000, "compression": self.COMPRESSION}).create()
 
     def go_down(self) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, self._limit[1]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, self._limit[1]))
 
     def come_back(self) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, self._limit)
 
     def lines(self) -> Lines:
-        files = [*sorted(self._path.parent.glob("out.ndjson.0*")), self._path]
-        return _by_partition(b"".join(file.read_bytes() for file in files))
+        full, present = self._path.parent.glob("out.ndjson.0*"), self._path.parent.glob(f"out.ndjson{self.SUFFIX}")
+        return _by_partition(DECOMPRESS[self.COMPRESSION](b"".join(file.read_bytes() for file in [*sorted(full), *present])))
 
     def close(self) -> None:
         self.come_back()
+
+
+class InGzipFile(InFile):
+    """The same, compressed: all files together are one stream."""
+
+    COMPRESSION, SUFFIX = "gzip", ".gz"
+
+
+class InZstdFile(InFile):
+    """The same, compressed."""
+
+    COMPRESSION, SUFFIX = "zstd", ".zst"
 
 
 class OnStdout:
@@ -330,6 +345,8 @@ WHOLE: Sequence[Callable[..., Downstream]] = (
     AsArray,
     OneByOne,
     InFile,
+    InGzipFile,
+    InZstdFile,
     OnStdout,
     InPython,
     InAsyncPython,

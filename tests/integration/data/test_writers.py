@@ -45,7 +45,7 @@ def test_a_file_has_every_record_after_a_kill_in_the_middle_and_a_torn_line(kafk
     with SidecarProcess(environ, tmp_path) as sidecar:
         wait_done(sidecar, kafka.bootstrap, topic)
         drain(sidecar)
-        (told,) = sidecar.events("writer.file.torn_line_cut")
+        (told,) = sidecar.events("writer.file.torn_end_cut")
     assert told["bytes"] >= len(TORN)
     assert not out.read_bytes().count(TORN + b"{")
     ids = _ids(out)

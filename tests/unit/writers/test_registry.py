@@ -59,6 +59,12 @@ def test_the_payloads_alone_need_no_headers() -> None:
         ("file:out.ndjson", {}, "SIDECAR_WRITER__URL: a file is named by its absolute path"),
         ("file://host/out.ndjson", {}, "SIDECAR_WRITER__URL: a file is named by its absolute path"),
         ("file:///data/", {}, "SIDECAR_WRITER__URL: a file is named by its absolute path"),
+        ("file:///data/out", {"rotate_interval": 0.5}, "SIDECAR_WRITER__ROTATE_INTERVAL: must be at least 1s"),
+        (
+            "file:///data/out",
+            {"compression": "zip"},
+            "SIDECAR_WRITER__COMPRESSION: must be none or gzip or zstd (was gzip meant?)",
+        ),
         ("file:///data/out", {"rotate_size": 0}, "SIDECAR_WRITER__ROTATE_SIZE: must be at least 1 byte"),
         (
             "http://app/",
@@ -77,6 +83,19 @@ def test_what_cannot_work_is_refused_by_name_and_without_the_url(
 
     assert str(refused.value).startswith(complaint)
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "compression", "name"),
+    [
+        ("file:///data/out.ndjson", "gzip", "file:///data/out.ndjson.gz"),
+        ("file:///data/out.ndjson.gz", "gzip", "file:///data/out.ndjson.gz"),
+        ("file:///data/out.ndjson.gz", "zstd", "file:///data/out.ndjson.gz.zst"),
+        ("file:///data/.gz", "gzip", "file:///data/.gz.gz"),
+    ],
+)
+def test_a_compressed_file_says_so_by_its_name(url: str, compression: str, name: str) -> None:
+    assert registry.kind(url, {"compression": compression}).name == name
 
 
 def test_a_scheme_tells_its_options() -> None:
