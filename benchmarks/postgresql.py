@@ -14,7 +14,7 @@ from tests.parts.postgresql import PostgreSQL, real_postgresql
 
 RECORDS = 1_000_000
 VALUE_BYTES = 200
-ROUNDS = 1
+ROUNDS = 3
 
 LEAST_RATE = 250_000
 MOST_FOR_OFFSETS = 0.10

@@ -113,6 +113,19 @@ class Stage:
         return urlsplit(self.server.url)._replace(netloc=authority).geturl()
 
 
+@contextmanager
+def beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Have another thread do ``work``, which is to return when the event is set, as long as the block runs."""
+    end = threading.Event()
+    thread = threading.Thread(target=work, args=(end,))
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
 def write(writer: Writer, batch: Batch, within: float = 20.0) -> Result:
     """Write ``batch`` for the first time."""
     return writer.write(batch, 1, time.monotonic() + within)
