@@ -136,7 +136,8 @@ class App:
         self._pulse = Pulse(lambda: self._watch.report, lambda: self._log_ends.latest)
         self._app_health = _app_health(settings, outcomes)
         orders = Orders(outcomes.put, self._mark)
-        actions = Actions(orders.give, lambda: self._watch.report, settings.drain_timeout, _token(settings))
+        token = None if settings.http.token is None else settings.http.token.get_secret_value
+        actions = Actions(orders.give, lambda: self._watch.report, settings.drain_timeout, token)
         self._live = self._make_live(settings, kind.name, config.high_watermark, config.low_watermark)
         self._server = AdminServer(admin_pages(self._sources(settings), actions), settings.http.host, settings.http.port)
         self._grace_problem = _grace_problem(settings)
@@ -272,10 +273,6 @@ def _marker(settings: Settings) -> Marker | None:
     marker = Marker(Path(settings.drain_marker), _pod_end(settings))
     marker.check()
     return marker
-
-
-def _token(settings: Settings) -> str | None:
-    return None if settings.http.token is None else settings.http.token.get_secret_value()
 
 
 def _app_health(settings: Settings, queue: SimpleQueue[Outcome]) -> AppHealthWatch | None:

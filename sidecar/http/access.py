@@ -8,6 +8,7 @@ brings the requests of other hosts over loopback, and ``kubectl port-forward`` t
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 
 from starlette.requests import Request
 
@@ -17,10 +18,10 @@ BY_A_BROWSER = ("origin", "sec-fetch-site")
 
 
 class Access:
-    """Knows the token, if there is one."""
+    """Knows the token, if there is one: ``token`` returns the one that is good now."""
 
-    def __init__(self, token: str | None) -> None:
-        self._token = None if token is None else token.encode()
+    def __init__(self, token: Callable[[], str] | None) -> None:
+        self._token = token
 
     def refusal(self, request: Request) -> str | None:
         """Return why ``request`` may have nothing done, None where it may."""
@@ -35,7 +36,8 @@ class Access:
             return False
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         said = [request.headers.get("x-sidecar-token", ""), bearer.strip() if scheme.lower() == "bearer" else ""]
-        return any(hmac.compare_digest(text.encode(), self._token) for text in said)
+        good = self._token().encode()
+        return any(hmac.compare_digest(text.encode(), good) for text in said)
 
 
 def _is_of_the_pod(request: Request) -> bool:

@@ -31,14 +31,14 @@ SAID = ("", "1", "true")
 class Actions:
     """What the actions need.
 
-    ``give`` gives an order to the loop and returns its ticket, ``report`` returns the latest report; ``longest_wait`` is in seconds, ``token`` that of
-    ``SIDECAR_HTTP__TOKEN``. ``clock`` is the one of ``Report.made_at``.
+    ``give`` gives an order to the loop and returns its ticket, ``report`` returns the latest report; ``longest_wait`` is in seconds, ``token`` returns that of
+    ``SIDECAR_HTTP__TOKEN`` (None: there is none). ``clock`` is the one of ``Report.made_at``.
     """
 
     give: Callable[[Order], int]
     report: Callable[[], Report | None]
     longest_wait: float
-    token: str | None = None
+    token: Callable[[], str] | None = None
     obeyed_within: float = OBEYED_WITHIN
     clock: Callable[[], float] = time.monotonic
 

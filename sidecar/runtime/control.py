@@ -113,15 +113,16 @@ class Control:
             return Wait("waiting", f"waits for the application: {self._app_trouble}")
         return None
 
-    def drain(self, engine: Snapshot, now: float) -> DrainView | None:
-        """Return how a drain or a quiesce stands, by what the engine says of itself at ``now``."""
+    def note(self, engine: Snapshot, now: float) -> None:
+        """Note when a quiesce is done, by what the engine says of itself at ``now``; a drain's end is heard by :meth:`left`."""
+        if self.drain_began is None and self._done_at is None and _is_quiesced(engine) and engine.is_settled:
+            self._done_at = now
+
+    def drain(self, engine: Snapshot) -> DrainView | None:
+        """Return how a drain or a quiesce stands, as far as it was noted; ``engine`` tells whether there is a quiesce."""
         if self.drain_began is not None:
             return DrainView("terminal", self.drain_began, self._done_at, expired=self._expired)
-        if HoldReason.QUIESCE.value not in engine.asked_holds:
-            return None
-        if self._done_at is None and engine.is_settled:
-            self._done_at = now
-        return DrainView("quiesce", self._quiesced_at, self._done_at)
+        return DrainView("quiesce", self._quiesced_at, self._done_at) if _is_quiesced(engine) else None
 
     def _obey(self, command: Ordered) -> None:
         driver, now = self._driver, self._driver.clock()
@@ -148,3 +149,7 @@ class Control:
             self._driver.handle(HoldLifted(HoldReason.APP))
             self._driver.handle(HoldLifted(HoldReason.QUIESCE))
             self._gate = Gate(marked_until=self._gate.marked_until)
+
+
+def _is_quiesced(engine: Snapshot) -> bool:
+    return HoldReason.QUIESCE.value in engine.asked_holds

@@ -234,6 +234,7 @@ class Loop:
         driver, membership = self._driver, self._membership
         now = self._reported_at = driver.clock()
         engine = driver.engine.snapshot(now)
+        self._control.note(engine, now)
         driver.observer.publish(
             Report(
                 phase=phase,
@@ -253,7 +254,7 @@ class Loop:
                 last_delivery_wall=driver.observer.last_delivery_wall,
                 memory_limit=self._memory,
                 waits_for=None if self._wait is None else self._wait.text,
-                drain=self._control.drain(engine, now),
+                drain=self._control.drain(engine),
                 ticket=self._control.ticket,
             )
         )

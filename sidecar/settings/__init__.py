@@ -10,6 +10,7 @@ kafka_properties     which of librdkafka's properties may be set, and why others
 memory               the one memory number, and how it is split
 load                 all of it together
 parts                what the engine, the consumer and the writer are made with
+token_file           the admin server's token, which its file may change
 describe, document   the settings for people: in the terminal, and as the reference
 fingerprint          the hash that tells processes with different settings apart
 ==================== ===========================================================================

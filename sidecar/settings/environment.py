@@ -27,6 +27,8 @@ FREE = ("SIDECAR_KAFKA__", "SIDECAR_WRITER__")
 
 TOKEN = "SIDECAR_HTTP__TOKEN"  # noqa: S105 -- the name of the setting
 
+OPEN_TO_ALL = "can be read by every user: take that right away (chmod o-r; for a volume of a Secret: defaultMode 0440 and the pod's fsGroup)"
+
 NEAR = 0.8
 """How alike two names must be for one to be taken for a slip of the other: difflib's ratio."""
 
@@ -48,10 +50,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What was said for one setting, and where."""
+    """What was said for one setting, and where: ``source`` is for people, ``file`` is the file that it was read from, if it was one."""
 
     text: str
     source: str
+    file: Path | None = None
 
 
 def fields(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterator[tuple[str, FieldInfo]]:
@@ -84,39 +87,37 @@ def read(environ: Mapping[str, str]) -> tuple[dict[str, Given], list[Problem]]:
     """Return what is said for each setting, by name, and what is wrong with the other names."""
     given: dict[str, Given] = {}
     problems: list[Problem] = []
-    for name, source, text in _said(environ, problems):
+    for name, said in _said(environ, problems):
         if name in given:
-            problems.append(Problem(name, f"is set twice, by {given[name].source} and by {source}: leave one of them out"))
+            problems.append(Problem(name, f"is set twice, by {given[name].source} and by {said.source}: leave one of them out"))
         elif _is_name(name):
-            given[name] = Given(text, source)
+            given[name] = said
         else:
             problems.append(Problem(name, _what_is_wrong(name)))
     return given, problems
 
 
-def _said(environ: Mapping[str, str], problems: list[Problem]) -> Iterator[tuple[str, str, str]]:
-    """Yield name, source and text of everything that is said, in an order that does not depend on the environment's."""
+def _said(environ: Mapping[str, str], problems: list[Problem]) -> Iterator[tuple[str, Given]]:
+    """Yield everything that is said, by name, in an order that does not depend on the environment's."""
     for name, text in sorted(environ.items()):
         if not name.startswith(PREFIX) or name == SECRETS_DIR or is_of_kubernetes(name, text):
             continue
         setting = name.removesuffix("_FILE")
         if setting == name or name in known() or name in _options_of_kind("path", registry.BUILT_IN):
-            yield name, "environment", text
+            yield name, Given(text, "environment")
         elif (content := _content(name, Path(text), problems)) is not None:
-            problems += _too_open(setting, Path(text))
-            yield setting, f"file {text}", content
+            yield setting, _in_file(setting, Path(text), content, problems)
     if SECRETS_DIR in environ:
         yield from _secrets(Path(environ[SECRETS_DIR]), problems)
 
 
-def _secrets(folder: Path, problems: list[Problem]) -> Iterator[tuple[str, str, str]]:
+def _secrets(folder: Path, problems: list[Problem]) -> Iterator[tuple[str, Given]]:
     if not folder.is_absolute() or not folder.is_dir():
         problems.append(Problem(SECRETS_DIR, f"'{folder}' is not the absolute path of a folder: mount it there, or leave it out"))
         return
     for path in sorted(folder.glob(f"{PREFIX}*")):
         if (content := _content(SECRETS_DIR, path, problems)) is not None:
-            problems += _too_open(path.name, path)
-            yield path.name, f"file {path}", content
+            yield path.name, _in_file(path.name, path, content, problems)
 
 
 def _content(name: str, path: Path, problems: list[Problem]) -> str | None:
@@ -130,11 +131,16 @@ def _content(name: str, path: Path, problems: list[Problem]) -> str | None:
     return None
 
 
-def _too_open(setting: str, path: Path) -> Iterator[Problem]:
-    """Yield a problem when the file of a token may be read by everyone: whoever has the token can stop the process's work."""
-    if setting == TOKEN and path.stat().st_mode & stat.S_IROTH:
-        mend = "take that right away (chmod o-r; for a volume of a Secret: defaultMode 0440 and the pod's fsGroup)"
-        yield Problem(setting, f"{path} can be read by every user: {mend}")
+def _in_file(setting: str, path: Path, content: str, problems: list[Problem]) -> Given:
+    """Return what a file says; a problem when it is a token and everyone may read it."""
+    if setting == TOKEN and is_open_to_all(path):
+        problems.append(Problem(setting, f"{path} {OPEN_TO_ALL}"))
+    return Given(content, f"file {path}", path)
+
+
+def is_open_to_all(path: Path) -> bool:
+    """Whether every user can read the file: whoever has the token can stop the process's work. Raises OSError."""
+    return bool(path.stat().st_mode & stat.S_IROTH)
 
 
 def _is_name(name: str) -> bool:

@@ -11,9 +11,10 @@ from pydantic_settings import EnvSettingsSource
 
 from sidecar.core.errors import ConfigurationError
 from sidecar.settings import dead_letters, kafka_properties, memory
-from sidecar.settings.environment import Given, Problem, fields, read
+from sidecar.settings.environment import TOKEN, Given, Problem, fields, read
 from sidecar.settings.model import PREFIX, Buffer, Settings, Writer
 from sidecar.settings.parts import max_poll_interval, writer_kind_of
+from sidecar.settings.token_file import TokenFile
 from sidecar.settings.units import as_duration
 from sidecar.writers import health
 
@@ -43,7 +44,8 @@ def load_settings(environ: Environ, limit_of_container: Callable[[], int | None]
         problems += _contradictions_of_the_others(given, {problem.name for problem in wrong_values}, limit_of_container)
     else:
         problems += _contradictions(settings)
-        settings, does_not_fit = _with_memory(_named_after_pod(settings, environ), limit_of_container)
+        settings = _following_its_file(_named_after_pod(settings, environ), given)
+        settings, does_not_fit = _with_memory(settings, limit_of_container)
         problems += does_not_fit
     if problems or settings is None:
         raise ConfigurationError(listed(problems))
@@ -107,6 +109,15 @@ def _named_after_pod(settings: Settings, environ: Environ) -> Settings:
         return settings
     named = settings.kafka.model_copy(update={"group_instance_id": pod})
     return settings.model_copy(update={"kafka": named})
+
+
+def _following_its_file(settings: Settings, given: Mapping[str, Given]) -> Settings:
+    """Let a token that is in a file be what is in it from then on."""
+    token, said = settings.http.token, given.get(TOKEN)
+    if token is None or said is None or said.file is None:
+        return settings
+    followed = TokenFile(said.file, token.get_secret_value())
+    return settings.model_copy(update={"http": settings.http.model_copy(update={"token": followed})})
 
 
 def _with_memory(settings: Settings, limit_of_container: Callable[[], int | None]) -> tuple[Settings, list[Problem]]:

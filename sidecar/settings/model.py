@@ -71,8 +71,8 @@ def _dead_letter_topic(text: str) -> str:
     return text
 
 
-def _token(token: SecretStr) -> SecretStr:
-    """Return a token that can stand in a header; raises ValueError, without quoting it."""
+def usable_token(token: SecretStr) -> SecretStr:
+    """Return a token that can stand in a header and is no guess; raises ValueError, without quoting it."""
     if not re.fullmatch(r"[!-~]{8,}", token.get_secret_value()):
         raise ValueError(
             "must have 8 characters or more, and no space or character outside ASCII: openssl rand -hex 16 makes one"
@@ -227,9 +227,9 @@ class Http(Section):
         "0.0.0.0:9877",
         "address of probes, metrics and status; port 0 takes a free one",
     )
-    token: Annotated[SecretStr, AfterValidator(_token)] | None = _setting(
+    token: Annotated[SecretStr, AfterValidator(usable_token)] | None = _setting(
         None,
-        "what a request must know to drain, pause or resume from another host than the pod itself (docs/ACTIONS.md); unset: no other host can",
+        "what a request must know to drain, pause or resume from another host than the pod itself (docs/ACTIONS.md); from a file it is read again when that changes; unset: no other host can",
     )
 
     @property

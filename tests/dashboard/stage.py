@@ -86,7 +86,7 @@ class Stage:
             heartbeat_limit=30.0,
             clock=lambda: NOW + self.seconds,
         )
-        actions = Actions(lambda _order: 0, lambda: self.report, longest_wait=1.0, token=TOKEN)
+        actions = Actions(lambda _order: 0, lambda: self.report, longest_wait=1.0, token=lambda: TOKEN)
         with AdminServer(admin_pages(sources, actions), "127.0.0.1", port) as server:
             try:
                 yield server

@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "sidecar.writers.registry",
         "sidecar.writers.options",
         "sidecar.writers.protocol",
+        "sidecar.writers.stamps",
     ),
     # The protocol and the options, since Kafka is a downstream, too.
     "sidecar.kafka": ("sidecar.core", "sidecar.runtime.client", "sidecar.writers.options", "sidecar.writers.protocol"),

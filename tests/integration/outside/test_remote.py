@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from tests.integration.outside.commands import command
 from tests.parts.environ import sidecar_environ
 from tests.parts.process import SidecarProcess
+from tests.parts.secret_volume import SecretVolume
 from tests.parts.waiting import free_port, wait_for
 
-TOKEN = "correct-horse"  # noqa: S105 -- an example
+TOKEN, OTHER = "correct-horse", "battery-staple"
 
 
 @pytest.fixture
@@ -101,3 +103,28 @@ def test_the_token_is_taken_from_where_the_settings_take_it(tmp_path: Path) -> N
         ):
             assert command("pause", environ=environ(sidecar, **given)).status == 0
         assert TOKEN not in sidecar.child.log.read_text(encoding="utf-8")
+
+
+def test_a_token_that_is_exchanged_counts_at_once_for_the_sidecar_and_for_its_commands(tmp_path: Path) -> None:
+    key = "SIDECAR_HTTP__TOKEN"
+    volume = SecretVolume(tmp_path / "secrets", {key: TOKEN})
+    given = {f"{key}_FILE": str(volume.path(key))}
+    settings = sidecar_environ(f"127.0.0.1:{free_port()}", "orders", "discard:") | given
+    with SidecarProcess(settings, tmp_path) as sidecar:
+        wait_for(lambda: command("status", environ=environ(sidecar)).status == 0, "it has started")
+        assert pause_from_elsewhere(sidecar, TOKEN) == 200
+        volume.change({key: OTHER})
+        assert [pause_from_elsewhere(sidecar, token) for token in (TOKEN, OTHER)] == [403, 200]
+        assert command("resume", environ=environ(sidecar, **given)).out == "not held\n"
+        assert [line["file"] for line in sidecar.events("http.token_changed")] == [str(volume.path(key))]
+        assert OTHER not in sidecar.child.log.read_text(encoding="utf-8")
+
+
+def pause_from_elsewhere(sidecar: SidecarProcess, token: str) -> int:
+    """Ask as another host does whose request a proxy brings; return the status."""
+    connection = HTTPConnection("127.0.0.1", sidecar.port, timeout=30)
+    try:
+        connection.request("POST", "/pause", headers={"X-Forwarded-For": "10.0.0.9", "Authorization": f"Bearer {token}"})
+        return connection.getresponse().status
+    finally:
+        connection.close()

@@ -55,7 +55,8 @@ class Answer:
 @contextmanager
 def acting(longest_wait: float = 30.0, token: str | None = None) -> Iterator[tuple[FakeLoop, AdminServer]]:
     loop = FakeLoop()
-    actions = Actions(loop.give, lambda: loop.report, longest_wait, token, clock=lambda: NOW)
+    known = None if token is None else lambda: token
+    actions = Actions(loop.give, lambda: loop.report, longest_wait, known, clock=lambda: NOW)
     with AdminServer(Starlette(routes=list(action_routes(actions))), "127.0.0.1", 0) as server:
         yield loop, server
 

@@ -126,6 +126,20 @@ def test_a_quiesce_that_is_asked_for_again_is_the_same_one() -> None:
     assert last(world).drain == first
 
 
+def test_to_ask_how_a_quiesce_stands_changes_nothing() -> None:
+    world = joined()
+    world.control.obey(Ordered(Order.QUIESCE, 1))
+    engine = world.driver.engine.snapshot(world.clock.now)
+    assert engine.is_settled
+    views = [world.control.drain(engine), world.control.drain(engine)]
+    assert [None if view is None else view.done_at for view in views] == [None, None]
+    world.control.note(engine, world.clock.now)
+    noted = world.control.drain(engine)
+    world.control.note(engine, world.clock.now + 5.0)
+    assert noted is not None
+    assert (noted.done_at, world.control.drain(engine)) == (world.clock.now, noted)
+
+
 def test_an_application_that_is_healthy_again_ends_a_quiesce_but_no_pause() -> None:
     world = joined()
     order(world, Order.QUIESCE)
