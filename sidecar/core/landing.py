@@ -191,6 +191,12 @@ class Landing:
             self._state.signal_breaker(BreakerSignal.SYSTEMIC, now, reason)
 
     def _poisoned(self, flight: Flight, result: Poison, now: float) -> None:
+        """Look for the record that is to blame, unless so many are named that none is."""
+        records = flight.batch.records
+        if self._isolation.is_mass(flight, len(result.named)):
+            why = f"{len(result.named)} of {records} records are refused, too many to be poison; the last reason: {result.reason}"
+            self._systemic(flight, Systemic(why), now)
+            return
         flight.failed_at = now if flight.failed_at is None else flight.failed_at
         self._isolate(
             flight, self._isolation.blame(flight, LetterReason.POISON, result.reason, result.said, now), result.named, now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -98,7 +99,7 @@ def test_a_dead_letter_is_the_record_byte_for_byte_and_says_where_it_came_from_a
     assert headers_of(letters[0])["sidecar.dead_letter.timestamp"] == b"1600000000000"
 
 
-def test_while_the_dead_letter_topic_is_not_there_its_partition_is_held_and_nothing_is_skipped(
+def test_fault_46_while_the_dead_letter_topic_takes_nothing_its_partition_is_held_and_nothing_is_skipped(
     kafka: RealKafka, tmp_path: Path
 ) -> None:
     topic = fresh_name("orders")
@@ -123,6 +124,50 @@ def test_while_the_dead_letter_topic_is_not_there_its_partition_is_held_and_noth
         assert committed(kafka.bootstrap, environ["SIDECAR_KAFKA__GROUP_ID"], topic) == {0: 3, 1: 10}
     assert (books["delivered"], books["dead_lettered"], books["released"]) == (19, 0, {"shutdown": 1})
     assert messages_in_log(kafka.bootstrap, f"{topic}.dead") == []
+
+
+MANY = 100_000
+OUTAGE = 60.0
+"""Seconds."""
+
+
+def test_an_outage_of_a_minute_with_a_hundred_thousand_records_waiting_makes_no_dead_letter(
+    kafka: RealKafka, tmp_path: Path
+) -> None:
+    topic, never = fresh_name("orders"), threading.Event()
+    create_topic(kafka.bootstrap, topic, partitions=4)
+    create_topic(kafka.bootstrap, f"{topic}.dead")
+    produce_numbered(kafka.bootstrap, topic, range(MANY), partitions=4)
+    with Application(lambda _request: Reply(503)) as app:
+        environ = sidecar_environ(
+            kafka.bootstrap, topic, app.url, DEAD_LETTER__TOPIC="{topic}.dead", RETRY__MAX_ATTEMPTS="3", RETRY__MAX_ELAPSED="10s"
+        )
+        with SidecarProcess(environ, tmp_path) as sidecar:
+            sidecar.wait_status(lambda status: status["breaker"]["state"] == "open", "the breaker is open")
+            never.wait(OUTAGE)
+            app.behave = accept
+            wait_done(sidecar, kafka.bootstrap, topic, within=60.0)
+            books = drain(sidecar)
+    assert (books["delivered"], books["dead_lettered"], books["dropped"], books["released"]) == (MANY, 0, {}, {})
+    assert messages_in_log(kafka.bootstrap, f"{topic}.dead") == []
+
+
+def test_one_poison_record_among_a_hundred_thousand_is_the_only_dead_letter_and_order_is_kept(
+    kafka: RealKafka, tmp_path: Path
+) -> None:
+    topic, bad = fresh_name("orders"), 67_890
+    create_topic(kafka.bootstrap, topic)
+    create_topic(kafka.bootstrap, f"{topic}.dead")
+    produce_numbered(kafka.bootstrap, topic, range(MANY))
+    with Application(refusing(topic, {bad})) as app:
+        environ = sidecar_environ(kafka.bootstrap, topic, app.url, DEAD_LETTER__TOPIC="{topic}.dead")
+        with SidecarProcess(environ, tmp_path) as sidecar:
+            wait_done(sidecar, kafka.bootstrap, topic, within=60.0)
+            books = drain(sidecar)
+        taken = [record.offset for record in app.taken[topic, 0]]
+    assert (books["delivered"], books["dead_lettered"]) == (MANY - 1, 1)
+    assert taken == [offset for offset in range(MANY) if offset != bad]
+    assert len(messages_in_log(kafka.bootstrap, f"{topic}.dead")) == 1
 
 
 @pytest.mark.parametrize("answer", [Reply(503), Reply(401), Reply(500)], ids=["503", "401", "500"])

@@ -11,7 +11,7 @@ import pytest
 from sidecar.core.actions import BreakerChanged, DeadLetter, DeadLettered, DeadLetterFailed, Landed, LetterReason
 from sidecar.core.breaker import BreakerState
 from sidecar.core.config import DeadLetterRules, EngineConfig, RetryLimits
-from sidecar.core.events import DeadLetterFinished, DrainRequested, Lost, RevokeBegun
+from sidecar.core.events import DeadLetterFinished, DrainRequested, Located, Lost, RevokeBegun
 from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Said
 from tests.unit.core.examples import SMALL, T0, T1, Bench, chunk, offsets_of, only
 
@@ -219,6 +219,17 @@ def test_any_number_of_records_is_dead_lettered_that_the_downstream_rejects_one_
     )
     bench.land(1, Partial(named(*range(0, 40, 2))))
     assert letters(bench) == list(range(0, 40, 2))
+
+
+def test_a_batch_of_which_too_many_records_are_named_opens_the_breaker_and_is_kept_in_order() -> None:
+    bench = flying(replace(LETTERS, stored_offsets=True))
+    bench.tell(Located({T0: 0}, {T0: 1}))
+    bench.poll(chunk())
+    bench.land(1, Poison("not a number", named(*range(4, 10))))
+    assert letters(bench) == []
+    [opened] = only(bench.actions, BreakerChanged)
+    assert opened.reason == "6 of 10 records are refused, too many to be poison; the last reason: not a number"
+    assert bench.shot.buffer_records == 10
 
 
 def test_half_of_a_batch_may_be_rejected() -> None:
