@@ -8,12 +8,12 @@ with ``GREATEST`` alone, lets a paused old owner write its records a second time
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
-from sidecar.core.records import Batch, TopicPartition
+from sidecar.core.records import TopicPartition
 from sidecar.writers.tables.declared import Declared
+from sidecar.writers.tables.moves import Move
 
 _FOR_ANSWERS = 0.9
 """The part of the time left that a statement may take: so the server's own time limit comes before ours, and it can say so."""
@@ -23,13 +23,6 @@ _FOR_LOCKS = 0.8
 
 _LEAST_MS = 1
 """0 would be no limit at all."""
-
-
-class Move(NamedTuple):
-    """What a batch does to the offset of one partition."""
-
-    expected: int | None
-    end: int
 
 
 class Statements:
@@ -99,13 +92,6 @@ class Statements:
         return SQL(
             "INSERT INTO {} (consumer_group, topic, partition, next_offset) VALUES {} ON CONFLICT DO NOTHING"
         ).format(self._offsets, _listed(rows)) if rows else None  # fmt: skip
-
-
-def moves(batch: Batch) -> Mapping[TopicPartition, Move]:
-    """Return what ``batch`` does to the offsets: nothing where the engine expects none at all (see ``Batch.expected``)."""
-    if not batch.expected:
-        return {}
-    return {chunk.tp: Move(batch.expected[chunk.tp], chunk.end) for chunk in batch.chunks}
 
 
 def limits(seconds: float) -> Sequence[Composed]:

@@ -17,15 +17,16 @@ from psycopg.adapt import Dumper
 
 from sidecar.core.errors import WriterUnavailable
 from sidecar.core.records import Batch, TopicPartition
-from sidecar.core.results import Delivered, Fenced, Poison, Result, Retriable, Systemic
+from sidecar.core.results import Delivered, Poison, Result, Retriable, Systemic
 from sidecar.writers.postgresql import binary, catalog
 from sidecar.writers.postgresql.connection import TimedConnection, close, is_usable
 from sidecar.writers.postgresql.database import Database
 from sidecar.writers.postgresql.errors import READ_ONLY, named, result_of
 from sidecar.writers.postgresql.offsets import read
-from sidecar.writers.postgresql.statements import Move, Statements, moves
+from sidecar.writers.postgresql.statements import Statements
 from sidecar.writers.tables.changes import changes
 from sidecar.writers.tables.declared import Declared
+from sidecar.writers.tables.moves import Move, judged, moves
 from sidecar.writers.tables.rows import RowMaker, Rows
 
 
@@ -85,7 +86,7 @@ class PostgresqlWriter:
         begun = connection.execute(self._statements.begin(deadline - time.monotonic(), moved))
         if _changed(begun) != len(moved):
             connection.execute("ROLLBACK")  # before the question: else it would see what we have just moved
-            return _judged(moved, read(connection, self._statements, moved))
+            return judged(moved, read(connection, self._statements, moved), "PostgreSQL")
         put(connection)
         connection.execute("COMMIT")
         return Delivered()
@@ -169,11 +170,3 @@ def _changed(cursor: psycopg.Cursor[Any]) -> int:
         if (result.statusmessage or "").startswith(("UPDATE", "INSERT")):
             changed += result.rowcount
     return changed
-
-
-def _judged(moved: Mapping[TopicPartition, Move], found: Mapping[TopicPartition, int]) -> Result:
-    """Return what it means that not all offsets were as expected."""
-    if all(found.get(tp) == move.end for tp, move in moved.items()):
-        return Delivered()
-    others = tuple(tp for tp, move in moved.items() if found.get(tp) != move.expected)
-    return Fenced(others or tuple(moved), "the offsets in PostgreSQL are not those that were expected: another owner has written")

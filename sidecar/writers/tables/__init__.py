@@ -9,5 +9,6 @@ The rooms, in the order in which a batch passes them:
 ``documents``   fields of JSON documents, as columns
 ``rows``        a batch as columns of cells, or the records that cannot become rows, by name
 ``changes``     rows with a primary key: what to insert or replace, what to delete
+``moves``       what becomes of the offsets that are kept beside the rows
 =============== =============================================================================================
 """

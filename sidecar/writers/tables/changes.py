@@ -14,10 +14,12 @@ from sidecar.writers.tables.types import Cells
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """``upserts`` has all columns, ``deletes`` those of the key alone; both may have no row."""
+    """``upserts`` has all columns, ``deletes`` those of the key alone; both may have no row. ``upserted`` and ``deleted`` are the records that they are of."""
 
     upserts: tuple[Cells, ...]
     deletes: tuple[Cells, ...]
+    upserted: Sequence[int]
+    deleted: Sequence[int]
 
 
 def changes(rows: Rows, key: Sequence[int]) -> Changes:
@@ -29,6 +31,8 @@ def changes(rows: Rows, key: Sequence[int]) -> Changes:
     return Changes(
         tuple(_picked(cells, upserted, rows.count) for cells in rows.columns),
         tuple(_picked(rows.columns[column], deleted, rows.count) for column in key),
+        upserted,
+        deleted,
     )
 
 

@@ -13,6 +13,7 @@ def test_of_several_records_with_a_key_the_last_one_counts() -> None:
     rows = Rows((["a", "b", "a", "c", "b"], [1, 2, 3, None, None]), 5, frozenset({3, 4}))
     found = changes(rows, [0])
     assert (found.upserts, found.deletes) == ((["a"], [3]), (["b", "c"],))
+    assert (found.upserted, found.deleted) == ([2], [4, 3])
 
 
 def test_columns_without_repeats_and_tombstones_are_passed_on_as_they_are() -> None:
