@@ -1,7 +1,8 @@
 """The dead-letter topic: implements :class:`sidecar.runtime.dead_letters.DeadLetterProducer`.
 
 Idempotent and acknowledged by all replicas in sync, on the source's own cluster. Each letter gets one answer, at the latest after :data:`TIMEOUT`: the
-engine then decides. An idempotent producer that has failed for good is thrown away, and the next letter gets a new one.
+engine then decides. An idempotent producer that has failed for good is thrown away: what it held is answered for (the client does not always do so then), and the next letter
+gets a new one.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -17,6 +19,7 @@ from sidecar.core.actions import DeadLetter
 from sidecar.core.events import DeadLetterFinished
 from sidecar.kafka.address import Address
 from sidecar.kafka.letter_headers import headers_of
+from sidecar.kafka.outbox import fatal_raised
 
 TIMEOUT = 20.0
 """Seconds after which a letter that no broker has acknowledged is given up, to be sent again later."""
@@ -57,7 +60,7 @@ class KafkaDeadLetters:
         self._address = address
         self._group = group
         self._answer = answer
-        self._producer: Producer | None = None
+        self._open: Dispatches | None = None
         self._needed = threading.Event()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="dead-letters", daemon=True)
@@ -75,39 +78,74 @@ class KafkaDeadLetters:
             )
             self._answer(DeadLetterFinished(letter.number, why))
             return
-        producer = self._producer
-        if producer is None:
-            producer = self._producer = Producer(self._config, logger=logging.getLogger("librdkafka"))
+        open_ = self._open
+        if open_ is None:
+            open_ = self._open = Dispatches(self._config, self._answer)
             self._needed.set()
-
-        def delivered(error: KafkaError | None, _message: Message) -> None:
-            if error is not None and error.fatal():
-                self._producer = None
-            self._answer(DeadLetterFinished(letter.number, None if error is None else _describe(error, topic)))
-
         headers = cast("list[tuple[str, str | bytes | None]]", headers_of(letter, self._group))
-        try:
-            producer.produce(topic, chunk.values[0], chunk.keys[0], headers=headers, on_delivery=delivered)
-        except BufferError:
-            self._answer(DeadLetterFinished(letter.number, "too many dead letters wait for their topic"))
-        except KafkaException as error:
-            delivered(error.args[0], cast("Message", None))
+        open_.produce(letter.number, topic, chunk.keys[0], chunk.values[0], headers)
 
     def close(self, timeout: float) -> None:
         """End; what has no answer after ``timeout`` seconds gets none any more."""
         self._ending.set()
         self._needed.set()
-        if self._producer is not None:
-            self._producer.flush(timeout)
+        if self._open is not None:
+            self._open.finish(timeout)
 
     def _serve(self) -> None:
         while not self._ending.is_set():
-            producer = self._producer
-            if producer is None:
+            open_ = self._open
+            if open_ is None:
                 self._needed.wait()
                 self._needed.clear()
-            else:
-                producer.poll(POLL)
+            elif not open_.serve():
+                self._open = None
+
+
+class Dispatches:
+    """One producer, and the letters that it has not answered for."""
+
+    def __init__(self, config: Mapping[str, Any], answer: Callable[[DeadLetterFinished], None]) -> None:
+        """Give each letter's one answer to ``answer``."""
+        self._answer = answer
+        self._waiting: dict[int, str] = {}
+        self._producer = Producer(dict(config), logger=logging.getLogger("librdkafka"))
+
+    def produce(
+        self, number: int, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, str | bytes | None]]
+    ) -> None:
+        """Produce a letter."""
+        self._waiting[number] = topic
+
+        def delivered(error: KafkaError | None, _message: Message) -> None:
+            self._finish(number, None if error is None else _describe(error, topic))
+
+        try:
+            self._producer.produce(topic, value, key, headers=headers, on_delivery=delivered)
+        except BufferError:
+            self._finish(number, "too many dead letters wait for their topic")
+        except KafkaException as raised:
+            self._finish(number, _describe(raised.args[0], topic))
+
+    def serve(self) -> bool:
+        """Wait for answers. False: the producer has failed for good, and everything is answered for."""
+        try:
+            with fatal_raised():
+                self._producer.poll(POLL)
+        except KafkaException as raised:
+            for number, topic in list(self._waiting.items()):
+                self._finish(number, _describe(raised.args[0], topic))
+            return False
+        return True
+
+    def finish(self, timeout: float) -> None:
+        """Wait for the answers that come within ``timeout`` seconds."""
+        with suppress(KafkaException), fatal_raised():
+            self._producer.flush(timeout)
+
+    def _finish(self, number: int, error: str | None) -> None:
+        if self._waiting.pop(number, None) is not None:
+            self._answer(DeadLetterFinished(number, error))
 
 
 def _describe(error: KafkaError, topic: str) -> str:

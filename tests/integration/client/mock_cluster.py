@@ -32,6 +32,7 @@ _BROKER = 1
 class Request(IntEnum):
     """Kinds of requests, by their number in Kafka's protocol."""
 
+    PRODUCE = 0
     FETCH = 1
     LIST_OFFSETS = 2
     OFFSET_COMMIT = 8
