@@ -1,13 +1,16 @@
 """Who may have something done over HTTP: whoever knows the token, and the pod itself over loopback.
 
 The pages are open to read. An action needs the token of ``SIDECAR_HTTP__TOKEN``, as ``Authorization: Bearer ...`` or ``X-Sidecar-Token``, or a
-request that plainly comes from a program in the pod: from 127.0.0.1 or ::1, and neither sent on by a proxy nor sent by a browser. A mesh's proxy
-brings the requests of other hosts over loopback, and ``kubectl port-forward`` those of any page that is open in a browser.
+request that plainly comes from a program in the pod: from 127.0.0.1 or ::1, to that address by its own name, and neither sent on by a proxy nor
+sent by a browser. A mesh's proxy brings the requests of other hosts over loopback, and ``kubectl port-forward`` those of any page that is open in
+a browser. A browser says that it is one, but not to every address: to a name of somebody else's that stands for 127.0.0.1 an image is asked for
+without a word, and ``GET`` is enough for ``/drain``. The name tells.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable
 
 from starlette.requests import Request
@@ -15,6 +18,8 @@ from starlette.requests import Request
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 SENT_ON = ("forwarded", "via", "x-forwarded-for", "x-forwarded-proto", "x-envoy-external-address", "l5d-client-id")
 BY_A_BROWSER = ("origin", "sec-fetch-site")
+OUR_NAME = re.compile(r"(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?", re.IGNORECASE)
+"""What a program of the pod asks for (the header ``Host``; HTTP/1.0 can do without, and no browser does)."""
 
 
 class Access:
@@ -45,5 +50,6 @@ def _is_of_the_pod(request: Request) -> bool:
     return (
         request.client is not None
         and request.client.host in LOOPBACK
+        and OUR_NAME.fullmatch(headers.get("host", "localhost")) is not None
         and not any(name in headers for name in (*SENT_ON, *BY_A_BROWSER))
     )

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from sidecar.core.records import TopicPartition
 from sidecar.core.snapshot import PartitionView, RetryView
 from sidecar.http.actions import Actions
-from sidecar.http.live import Live
+from sidecar.http.live import EVERY, Live
 from sidecar.http.pages import Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
@@ -43,15 +43,19 @@ class Quiet:
 
 
 class Stage:
-    """What the page shows; :meth:`tell` moves time on by a second."""
+    """What the page shows, a frame ``every`` so many seconds; :meth:`tell` moves time on by a second.
 
-    def __init__(self, max_viewers: int = 20) -> None:
+    ``silence`` is how long the consumer loop has said nothing since, in seconds.
+    """
+
+    def __init__(self, max_viewers: int = 20, every: float = EVERY) -> None:
         self.report: Report | None = None
         self.ends = LogEnds({}, NOW)
         self.events = LastEvents(Quiet(), lambda: self.wall_ms / 1000)
         self.seconds = 0
+        self.silence = 0.0
         self.pulse = Pulse(lambda: self.report, lambda: self.ends)
-        self.live = Live(lambda: hello(ABOUT, self.pulse.points), self._frame, max_viewers)
+        self.live = Live(lambda: hello(ABOUT, self.pulse.points), self._frame, max_viewers, every)
 
     @property
     def wall_ms(self) -> int:
@@ -72,7 +76,7 @@ class Stage:
         return {"phase": "starting"} if report is None else frame(self._scene(report), self.events.latest, self.wall_ms)
 
     def _scene(self, report: Report) -> Scene:
-        return Scene(report, self.ends, report.made_at, self.pulse.trend)
+        return Scene(report, self.ends, report.made_at + self.silence, self.pulse.trend)
 
     @contextmanager
     def serving(self, port: int = 0) -> Iterator[AdminServer]:

@@ -12,6 +12,9 @@ from tests.unit.observe.reports import BOOKS
 
 SENTENCE = "3 of 12 partitions behind by 43 s: the downstream fails (answered 503 Service Unavailable) after 3 attempts, next try in 8.0 s"
 
+SELDOM = 3600.0
+"""Seconds between two frames: there is one, and no other one comes."""
+
 
 def address(port: int) -> str:
     return f"http://127.0.0.1:{port}/"
@@ -254,6 +257,56 @@ def test_it_comes_back_when_the_server_does(browser: Browser, stage: Stage) -> N
         expect(page.locator("#verdict")).to_have_text("downstream down")
     context.close()
     assert [each for each in heard if "ERR_" not in each] == []  # the browser itself tells of the lost connection
+
+
+def test_what_is_old_says_so_when_nothing_comes_any_more(browser: Browser) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.clock.install(time=0)
+    page.clock.pause_at(1)  # so that seconds pass on the page only when the test says so
+    silent = Stage(every=SELDOM)
+    silent.tell(partition(0))
+    link, age = page.locator("#link"), page.locator("#age")
+    with silent.serving() as server:
+        port = server.port
+        page.goto(address(port))
+        expect(link).to_have_text("live")
+        page.clock.run_for(4_000)
+        expect(link).to_have_text("live")
+        expect(age).to_be_empty()
+        page.clock.run_for(2_000)
+        expect(link).to_have_text("no news")
+        expect(age).to_have_text("what you see is 6.0 s old")
+        assert violations(page) == []
+        page.set_viewport_size({"width": 360, "height": 740})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.clock.run_for(120_000)
+        expect(link).to_have_text("no news")  # what is read out says it once, and counts nothing
+        expect(age).to_have_text("what you see is 2 min 6 s old")
+    expect(link).to_have_text("connection lost, trying again")
+    again = Stage()
+    again.tell(partition(0))
+    with again.serving(port):
+        expect(link).to_have_text("live", timeout=15_000)
+        expect(age).to_be_empty()
+        expect(page.locator("body")).not_to_have_class("stale")
+    context.close()
+
+
+def test_what_is_old_says_so_when_the_loop_says_nothing_although_the_server_does(page: Page, stage: Stage) -> None:
+    stage.tell(partition(0))
+    stage.silence = 4.0
+    link, age = page.locator("#link"), page.locator("#age")
+    with stage.serving() as server:
+        page.goto(address(server.port))
+        expect(link).to_have_text("live")
+        stage.silence = 70.0
+        expect(link).to_have_text("the consumer loop says nothing")
+        expect(age).to_have_text(re.compile(r"^what you see is 1 min 1\d s old$"))
+        expect(page.locator("body")).to_have_class("stale")
+        stage.silence = 0.0
+        expect(link).to_have_text("live")
+        expect(age).to_be_empty()
 
 
 def test_one_viewer_too_many_is_told_why(browser: Browser) -> None:

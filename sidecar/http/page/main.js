@@ -1,4 +1,5 @@
-// The stream: listens to the server, hands each frame to those who show it, and says so when nothing comes any more.
+// The stream: listens to the server, hands each frame to those who show it, and says so when what is seen is old: nothing comes any more, or the
+// consumer loop has said nothing new to the server.
 
 import { add, begin } from "./charts.js";
 import "./actions.js";
@@ -7,10 +8,9 @@ import { showAbout, showBooks, showEvents, showFigures, showWords, write } from 
 import * as table from "./table.js";
 
 const AGAIN = 3000;
-const SILENT = 5;
+const OLD = 5;
 
-let heardAt = null;
-let stale = false;
+let heard = null; // when the last frame came, and how old it was by then
 
 function connect() {
   const source = new EventSource("events");
@@ -31,10 +31,9 @@ function connect() {
 }
 
 function show(frame) {
-  heardAt = performance.now();
-  stale = false;
-  document.body.classList.remove("stale");
-  link("live", "live");
+  heard = { at: performance.now(), age: frame.heartbeat ?? 0 };
+  if (isOld()) link("lost", "the consumer loop says nothing");
+  else link("live", "live");
   if (frame.why === undefined) return; // the loop has not reported yet
   showWords(frame);
   showFigures(frame);
@@ -61,12 +60,17 @@ function link(state, text) {
   write("link", text);
 }
 
+// Tells how old what is seen is, beside the state of the link: that is read out when it changes, and would be with every second.
+function isOld() {
+  const age = heard.age + (performance.now() - heard.at) / 1000;
+  const old = age >= OLD;
+  document.body.classList.toggle("stale", old);
+  write("age", old ? `what you see is ${span(Math.floor(age))} old` : "");
+  return old;
+}
+
 setInterval(() => {
-  if (heardAt === null) return;
-  const silent = (performance.now() - heardAt) / 1000;
-  if (silent < SILENT) return;
-  if (!stale) { stale = true; document.body.classList.add("stale"); }
-  link("lost", `no news for ${span(Math.floor(silent))}: what you see is old`);
+  if (heard !== null && isOld() && document.getElementById("link").dataset.state === "live") link("lost", "no news");
 }, 1000);
 
 connect();

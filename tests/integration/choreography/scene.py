@@ -43,9 +43,10 @@ class Shape(enum.Enum):
 
 
 class AppHook(enum.Enum):
-    """The application's preStop hook: ``httpGet`` of the sidecar's ``/drain?wait``, ``sleep`` of two seconds, none."""
+    """The application's preStop hook: ``httpGet`` of the sidecar's ``/drain?wait``, the same by a command, ``sleep``, none."""
 
     DRAIN = "drain"
+    COMMAND = "command"
     SLEEP = "sleep"
     NONE = "none"
 
@@ -146,10 +147,16 @@ class Stage:
         match self.case.app_hook:
             case AppHook.DRAIN:
                 return HttpGet(self._sidecar_port, "/drain?wait")
+            case AppHook.COMMAND:
+                return Exec([sys.executable, "-c", f"import urllib.request as r; r.urlopen('{self._drain_address}')"])
             case AppHook.SLEEP:
                 return Sleep(4.0)  # a second more than the drain may take: a sleep only hopes that it is over
             case AppHook.NONE:
                 return None
+
+    @property
+    def _drain_address(self) -> str:
+        return f"http://127.0.0.1:{self._sidecar_port}/drain?wait"
 
     def _sidecar(self, folder: Path) -> Program:
         app = f"http://127.0.0.1:{self._app_port}"

@@ -1,6 +1,6 @@
 """How pods start and end, on real processes and a real Kafka, treated as a kubelet treats them.
 
-Three shapes × hooks (of the sidecar, of the application: ``httpGet`` or ``sleep``) × what happens are more than need be run. These are; of the
+Three shapes × hooks (of the sidecar, of the application: ``httpGet``, a command or ``sleep``) × what happens are more than need be run. These are; of the
 others each does what one of these does:
 
 * **Deletion under load** is run for each shape with and without hooks. Not run: ``sleep`` in other shapes (it moves only the
@@ -38,6 +38,15 @@ DELETIONS = [
         undisturbed=True,
     ),
     Case("deleted", Shape.NATIVE, stories.deleted, app_hook=AppHook.DRAIN, order=DRAINED_BEFORE_APP, undisturbed=True),
+    Case(
+        "deleted",
+        Shape.NATIVE,
+        stories.deleted,
+        own_hook=True,
+        app_hook=AppHook.COMMAND,
+        order=DRAINED_BEFORE_APP,
+        undisturbed=True,
+    ),
     Case("deleted", Shape.NATIVE, stories.deleted, own_hook=True, app_hook=AppHook.SLEEP, order=["app hook end", *APP_FIRST[1:]]),
     Case("deleted", Shape.NATIVE, stories.deleted, own_hook=True, order=APP_FIRST, exits=[3]),
     Case("deleted", Shape.NATIVE, stories.deleted, order=APP_FIRST, exits=[3]),

@@ -238,6 +238,20 @@ def test_loopback_is_no_proof_for_a_browser_or_behind_a_proxy(header: str) -> No
         assert loop.orders == []
 
 
+@pytest.mark.parametrize("name", ["stands-for-loopback.example:9877", "127.0.0.1.example", "localhost.", "10.1.2.3", "[::1", ""])
+def test_loopback_is_no_proof_where_it_was_reached_by_the_name_of_another(name: str) -> None:
+    with acting() as (loop, server):
+        assert ask(server, "/drain?terminal", "GET", Host=name).code == 403
+        assert loop.orders == []
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "127.0.0.1:9877", "localhost:9877", "LOCALHOST", "[::1]:9877"])
+def test_a_program_of_the_pod_may_call_loopback_by_each_of_its_names(name: str) -> None:
+    with acting() as (loop, server):
+        assert ask(server, "/drain", Host=name).code == 200
+        assert loop.orders == [Order.QUIESCE]
+
+
 @pytest.mark.parametrize(
     ("host", "allowed"),
     [("127.0.0.1", True), ("::1", True), ("127.0.0.6", False), ("10.1.2.3", False), ("::ffff:10.1.2.3", False)],
