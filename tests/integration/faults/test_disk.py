@@ -6,47 +6,22 @@ EIO needs a broken disk; the writer treats each ``OSError`` alike.
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.integration.lifecycle.scene import LONG, drain
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
-from tests.parts.missing import part_missing
 from tests.parts.process import SidecarProcess, caught_up
 from tests.parts.topics import committed, create_topic, fresh_name, log_ends, produce_numbered
 
 RECORDS = 10_000
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder on a file system of 1 MiB."""
-    mount, folder = shutil.which("mount"), tmp_path / "disk"
-    folder.mkdir()
-    if mount is None or os.geteuid() != 0:
-        part_missing("a small disk needs mount and root", "run the tests as root")
-    mounted = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode != 0:
-        part_missing(f"a small disk cannot be mounted: {mounted.stderr.strip()}", "allow mount (CAP_SYS_ADMIN)")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607 -- beside mount, which was found
-
-
 def test_fault_47_a_full_disk_holds_everything_until_there_is_room(kafka: RealKafka, tmp_path: Path, small_disk: Path) -> None:
-    (small_disk / "filler").write_bytes(bytes(900_000))
+    (small_disk / "filler").write_bytes(bytes(8_000_000))
     file = small_disk / "out.ndjson"
-    topic, environ = topic_with(kafka, RECORDS // 4, file)
+    topic, environ = topic_with(kafka, RECORDS, file)
     with SidecarProcess(environ, tmp_path) as sidecar:
         full = sidecar.wait_status(lambda status: status["breaker"]["state"] == "open", "the disk is full", LONG)
         assert "No space left on device" in full["breaker"]["reason"]

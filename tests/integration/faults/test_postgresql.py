@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +14,8 @@ from tests.contract.listener import Listener
 from tests.contract.postgresql.stage import cut
 from tests.integration.faults.tables import LONG, Table
 from tests.integration.lifecycle.scene import drain, has
+from tests.parts.missing import part_missing
+from tests.parts.postgresql.server import Given
 from tests.parts.process import RunningSidecar, caught_up
 from tests.parts.waiting import free_port, wait_for
 
@@ -164,6 +169,32 @@ def test_fault_45_a_row_that_violates_a_constraint_is_the_only_one_that_is_not_t
         end(it, sidecar, bad)
         [dropped] = sidecar.events("records.dropped")
         assert (dropped["records"], dropped["reason"]) == (1, "poison")
+
+
+@pytest.fixture
+def on_small_disk(it: Table, small_disk: Path) -> Iterator[Path]:
+    """Have the tables made on a small disk; return a file that takes up almost all of it."""
+    if isinstance(it.server, Given):
+        part_missing("the PostgreSQL at TEST_POSTGRESQL_URL has other disks", "unset it")
+    (small_disk / "space").mkdir()
+    shutil.chown(small_disk / "space", "nobody")  # as whom our own server runs where this is root
+    it.query(f"CREATE TABLESPACE {{r}} LOCATION '{small_disk / 'space'}'")
+    it.query("GRANT CREATE ON TABLESPACE {r} TO {r}; ALTER ROLE {r} SET default_tablespace = {r}")
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(7_000_000))
+    try:
+        yield filler
+    finally:
+        it.query("DROP TABLE IF EXISTS {t}, {o}")
+        it.query("DROP TABLESPACE {r}")
+
+
+def test_fault_45_a_disk_that_is_full_holds_everything_until_there_is_room(it: Table, on_small_disk: Path) -> None:
+    it.produce(LOAD)
+    with it.sidecar() as sidecar:
+        refused(sidecar, "53100")
+        on_small_disk.unlink()
+        end(it, sidecar)
 
 
 def told_of(sidecar: RunningSidecar, word: str) -> bool:
