@@ -61,8 +61,14 @@ class Statements:
         )
 
     def begin(self, seconds: float, moves: Mapping[TopicPartition, Move]) -> Composed:
-        """Return what opens the transaction with its time limits, and moves the offsets: one round trip for all of it."""
-        written = [move for move in (self._advance(moves), self._place(moves)) if move is not None]
+        """Return what opens the transaction with its time limits, and moves the offsets: one round trip for all of it.
+
+        The first row of a partition is on the disk before COMMIT is answered, whatever ``synchronous_commit`` is. A crash may forget later moves together with their
+        rows, and the partition begins again before them. With its first row forgotten, too, it would begin at Kafka's offset, which may be beyond.
+        """
+        placed = self._place(moves)
+        durable = SQL("SET LOCAL synchronous_commit = on") if placed is not None else None
+        written = [move for move in (durable, self._advance(moves), placed) if move is not None]
         return SQL("; ").join([SQL("BEGIN ISOLATION LEVEL READ COMMITTED"), *limits(seconds), *written])
 
     def read(self, tps: Collection[TopicPartition]) -> Composed:

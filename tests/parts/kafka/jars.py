@@ -101,7 +101,9 @@ class _JarsKafka:
         settings = sasl_listener(settings, self.sasl_bootstrap)
         settings["log.dirs"] = str(folder / "data")
         (folder / "server.properties").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        cluster = "k" + urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip("=")  # one that begins with - would be an option
+        cluster = "k" + urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip(
+            "="
+        )  # one that begins with - would be an option
         formatting = self._run("kafka.tools.StorageTool", "format", "-t", cluster, "-c", "server.properties")
         if status := formatting.wait(START_WITHIN):
             raise RuntimeError(f"StorageTool ended with {status}:\n{formatting.tail()}")
