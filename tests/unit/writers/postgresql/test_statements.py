@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from sidecar.core.records import TopicPartition
-from sidecar.writers.postgresql.statements import Move, Statements
+from sidecar.writers.postgresql.statements import Statements
 from sidecar.writers.tables.declared import OPTIONS, declared
+from sidecar.writers.tables.moves import Move
 
 ORDERS, CLICKS = TopicPartition("orders", 0), TopicPartition("clicks", 0)
 
