@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
+from structlog.testing import capture_logs
 
 from sidecar.http.access import Access
-from sidecar.http.actions import Actions, action_routes
+from sidecar.http.actions import TOLD_EVERY, Actions, action_routes
 from sidecar.http.server import AdminServer
 from sidecar.runtime.commands import Order
 from sidecar.runtime.report import DrainView, Report
@@ -53,10 +54,12 @@ class Answer:
 
 
 @contextmanager
-def acting(longest_wait: float = 30.0, token: str | None = None) -> Iterator[tuple[FakeLoop, AdminServer]]:
+def acting(
+    longest_wait: float = 30.0, token: str | None = None, clock: Callable[[], float] = lambda: NOW
+) -> Iterator[tuple[FakeLoop, AdminServer]]:
     loop = FakeLoop()
     known = None if token is None else lambda: token
-    actions = Actions(loop.give, lambda: loop.report, longest_wait, known, clock=lambda: NOW)
+    actions = Actions(loop.give, lambda: loop.report, longest_wait, known, clock=clock)
     with AdminServer(Starlette(routes=list(action_routes(actions))), "127.0.0.1", 0) as server:
         yield loop, server
 
@@ -225,6 +228,20 @@ def test_the_token_lets_in_and_nothing_else_does() -> None:
         assert loop.orders == []
         for headers in ({"Authorization": f"Bearer {TOKEN}"}, {"authorization": f"bearer {TOKEN}"}, {"X_Sidecar_Token": TOKEN}):
             assert ask(server, "/drain", **sent_on, **headers).code == 200
+
+
+def test_who_is_refused_is_in_the_log_and_cannot_fill_it() -> None:
+    now = NOW
+
+    with acting(token=TOKEN, clock=lambda: now) as (_, server), capture_logs() as logs:
+        for _ in range(5):
+            ask(server, "/drain?wait=25s", "GET", Via="a proxy", Authorization="Bearer a-wrong-one")
+        now += TOLD_EVERY
+        ask(server, "/pause", Via="a proxy")
+    told = [(line["log_level"], line["event"], line["path"], line["client"]) for line in logs]
+    assert told == [("warning", "action.refused", path, "127.0.0.1") for path in ("/drain", "/pause")]
+    assert "a-wrong-one" not in str(logs)
+    assert "this needs the token" in logs[0]["reason"]
 
 
 @pytest.mark.parametrize(
