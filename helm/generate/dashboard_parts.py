@@ -25,7 +25,30 @@ ANNOTATIONS = (
     Annotation("Drains", f"{DRAINING} == 1", "drain: {{pod}}", ORANGE),
 )
 
-BY_OUTCOME = {"delivered": GREEN, "partial": YELLOW, "retriable": ORANGE, "systemic": RED, "poison": PURPLE, "too_large": GREY}
+BY_OUTCOME = {
+    "delivered": GREEN,
+    "partial": YELLOW,
+    "retriable": ORANGE,
+    "systemic": RED,
+    "poison": PURPLE,
+    "too_large": GREY,
+    "fenced": BLUE,
+}
 BY_DOING = {"working": BLUE, "polling": PURPLE, "waiting": GREY}
 BY_STATE = {"normal": GREEN, "elevated": YELLOW, "critical": ORANGE, "blocked": RED, "draining": GREY}
 BY_BREAKER = {"closed": GREEN, "half_open": YELLOW, "open": RED}
+BY_VERDICT = {
+    "ok": GREEN,
+    "idle": GREY,
+    "catching_up": BLUE,
+    "rebalancing": PURPLE,
+    "held_by_operator": "#ca95e5",
+    "rate_limited": "#fff899",
+    "downstream_slow": YELLOW,
+    "under_provisioned": ORANGE,
+    "broker_stall": "#b5651d",
+    "downstream_down": RED,
+    "poison_head": "#c4162a",
+    "stuck": "#8f1022",
+}
+"""From good to bad, each a colour of its own."""

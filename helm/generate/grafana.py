@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["timeseries", "stat", "table"]
+Says = Literal["number", "name", "both"]
 Json = dict[str, Any]
 
 COLUMNS = 24
@@ -34,8 +35,9 @@ class Query:
 class Panel:
     """A panel. ``description`` says what is seen and what to make of it.
 
-    ``steps`` colour values from a bound on; ``colours`` series by name; ``low`` and ``high`` fix the axis. ``columns`` names a table's
-    columns, in order. ``nothing`` is what is shown where there is no data.
+    ``steps`` colour values from a bound on, ``below`` those below the first; ``colours`` series by name; ``low`` and ``high`` fix the axis.
+    ``line`` is between two points: a count of states has nothing in between. ``columns`` names a table's columns, in order. ``says`` is what a
+    stat tells of its series, ``nothing`` what is shown where there is no data.
     """
 
     title: str
@@ -46,13 +48,15 @@ class Panel:
     width: int = 8
     height: int = 8
     stacked: Literal["no", "yes", "share"] = "no"
+    line: Literal["straight", "steps"] = "straight"
     low: float | None = 0
     high: float | None = None
     decimals: int | None = None
     steps: Sequence[tuple[float, str]] = ()
+    below: str = GREEN
     colours: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
-    shows_names: bool = False
+    says: Says = "number"
     nothing: str | None = None
 
 
@@ -63,9 +67,10 @@ def stat(  # noqa: PLR0913 -- what the panels of this kind differ in, each by na
     unit: str,
     *,
     steps: Sequence[tuple[float, str]] = (),
+    below: str = GREEN,
     high: float | None = None,
     decimals: int | None = None,
-    shows_names: bool = False,
+    says: Says = "number",
 ) -> Panel:
     """Return a small panel with one number, or one for each series."""
     return Panel(
@@ -79,7 +84,8 @@ def stat(  # noqa: PLR0913 -- what the panels of this kind differ in, each by na
         high=high,
         decimals=decimals,
         steps=steps,
-        shows_names=shows_names,
+        below=below,
+        says=says,
     )
 
 
@@ -233,7 +239,7 @@ def _panel(panel: Panel) -> Json:
         "datasource": DATASOURCE,
         "targets": [_target(panel, query, index) for index, query in enumerate(panel.queries)],
         "fieldConfig": {"defaults": _defaults(panel), "overrides": list(_overrides(panel))},
-        "options": _OPTIONS[panel.kind] | ({"textMode": "value_and_name"} if panel.shows_names else {}),
+        "options": _OPTIONS[panel.kind] | ({"textMode": _TEXT_MODE[panel.says]} if panel.kind == "stat" else {}),
     }
     if panel.columns:
         rendered["transformations"] = [_organize(panel.columns)]
@@ -258,7 +264,7 @@ def _defaults(panel: Panel) -> Json:
     defaults: Json = {
         "unit": panel.unit,
         "color": {"mode": "thresholds" if steps and panel.kind != "timeseries" else "palette-classic"},
-        "thresholds": {"mode": "absolute", "steps": [{"color": GREEN if steps else BLUE, "value": None}, *steps]},
+        "thresholds": {"mode": "absolute", "steps": [{"color": panel.below if steps else BLUE, "value": None}, *steps]},
         "noValue": panel.nothing or "-",
     }
     defaults |= {name: value for name, value in (("min", panel.low), ("max", panel.high)) if value is not None}
@@ -273,6 +279,7 @@ def _lines(panel: Panel) -> Json:
     mode = {"no": "none", "yes": "normal", "share": "percent"}[panel.stacked]
     return {
         "drawStyle": "line",
+        "lineInterpolation": {"straight": "linear", "steps": "stepAfter"}[panel.line],
         "lineWidth": 1,
         "fillOpacity": 8 if panel.stacked == "no" else 60,
         "showPoints": "never",
@@ -300,12 +307,13 @@ def _organize(columns: Mapping[str, str]) -> Json:
     }
 
 
+_TEXT_MODE: Mapping[Says, str] = {"number": "auto", "name": "name", "both": "value_and_name"}
 _REDUCE: Json = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 _OPTIONS: Mapping[Kind, Json] = {
     "timeseries": {
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
         "tooltip": {"mode": "multi", "sort": "desc"},
     },
-    "stat": {"reduceOptions": _REDUCE, "colorMode": "value", "graphMode": "none", "textMode": "auto", "justifyMode": "center"},
+    "stat": {"reduceOptions": _REDUCE, "colorMode": "value", "graphMode": "none", "justifyMode": "center"},
     "table": {"showHeader": True, "cellHeight": "sm"},
 }

@@ -8,6 +8,7 @@ from helm.generate.dashboard_parts import (
     ANNOTATIONS,
     BY_DOING,
     BY_OUTCOME,
+    BY_VERDICT,
     CLUSTER,
     GROUP,
     NAMESPACE,
@@ -15,7 +16,7 @@ from helm.generate.dashboard_parts import (
     STARTED,
     TOPIC,
 )
-from helm.generate.grafana import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW, Dashboard, Panel, Query, Row, Variable, stat
+from helm.generate.grafana import BLUE, GREEN, ORANGE, PURPLE, RED, YELLOW, Dashboard, Panel, Query, Row, Variable, stat
 from helm.generate.promql import added, grown, largest, of_process, quantile, rate, series
 from sidecar.observe import metric_defs as defs
 
@@ -43,21 +44,25 @@ HOW_IT_IS = Row(
         ),
         stat(
             "Delivered on time",
-            "The share of the records delivered in this time range that were at most 60 s old then.",
+            "The share of the records delivered in this time range that were at most 60 s old then. Red below 99 %.",
             Query(
                 f"{added(grown(defs.RECORD_AGE, ON_TIME, suffix='_bucket'))} / {added(grown(defs.RECORD_AGE, suffix='_count'))}",
                 "on time",
             ),
             "percentunit",
+            steps=((0.99, GREEN),),
+            below=RED,
             high=1,
             decimals=2,
         ),
         stat(
             "Not lost",
             "The share of the records polled in this time range that was not dropped by overload or as poison. What a policy drops on purpose does"
-            " not count.",
+            " not count. Red below 99.9 %.",
             Query(f"1 - {added(grown(defs.DROPPED, UNINTENDED))} / {added(grown(defs.POLLED))}", "kept"),
             "percentunit",
+            steps=((0.999, GREEN),),
+            below=RED,
             high=1,
             decimals=2,
         ),
@@ -73,7 +78,7 @@ HOW_IT_IS = Row(
                 "How many members run each version, and how many have each hash of the settings. Two of either for longer than a rollout: drift.",
                 VERSIONS,
                 "none",
-                shows_names=True,
+                says="both",
             ),
             queries=(VERSIONS, Query(f"count by (hash) ({series(defs.CONFIG_INFO)})", "settings {{hash}}")),
         ),
@@ -116,20 +121,8 @@ LATE = Row(
             "none",
             width=12,
             stacked="yes",
-            colours={
-                "ok": GREEN,
-                "idle": GREY,
-                "catching_up": BLUE,
-                "downstream_slow": YELLOW,
-                "under_provisioned": YELLOW,
-                "rate_limited": YELLOW,
-                "rebalancing": PURPLE,
-                "held_by_operator": PURPLE,
-                "broker_stall": ORANGE,
-                "downstream_down": RED,
-                "poison_head": RED,
-                "stuck": RED,
-            },
+            line="steps",
+            colours=BY_VERDICT,
         ),
         Panel(
             "Partitions furthest behind",
@@ -320,6 +313,7 @@ GROUP_LIFE = Row(
             (Query(largest(series(defs.ASSIGNED), "pod"), "{{pod}}"),),
             "none",
             stacked="yes",
+            line="steps",
         ),
         Panel(
             "Commits",

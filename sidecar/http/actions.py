@@ -2,6 +2,8 @@
 
 An action is an order to the loop. It is answered when the loop has carried it out, which is seen from its reports, or with ``wait`` when nothing
 is left here; every wait ends after the drain's time-out at the latest. Orders may be given again and by many: all wait for the same thing.
+
+Who may not is told so, and so is the log: a kubelet does not look at the answer to a hook, and a hook that lacks the token would fail in silence.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import msgspec
+import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -24,7 +27,12 @@ from sidecar.settings import units
 OBEYED_WITHIN = 5.0
 """Seconds that the loop gets to carry an order out; it takes a tenth of one unless something is wrong with it."""
 
+TOLD_EVERY = 10.0
+"""Seconds between two lines of the log about refusals: anyone can be refused at any rate."""
+
 SAID = ("", "1", "true")
+
+_log = structlog.get_logger("sidecar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,7 @@ class _Doing:
         self._actions = actions
         self._access = Access(actions.token)
         self._reports = Following(actions.report)
+        self._told_at = float("-inf")
 
     def endpoint(
         self, act: Callable[[Request], Awaitable[dict[str, object]]], known: set[str]
@@ -78,6 +87,7 @@ class _Doing:
         async def endpoint(request: Request) -> Response:
             refusal = self._access.refusal(request)
             if refusal is not None:
+                self._tell(request, refusal)
                 return _sentence(403, refusal)
             unknown = sorted(request.query_params.keys() - known)
             if unknown:
@@ -121,6 +131,13 @@ class _Doing:
         if report is None:
             raise _Refused(503, f"the consumer loop has not answered for {within:g} s; it will do this when it does")
         return report
+
+    def _tell(self, request: Request, refusal: str) -> None:
+        now = self._actions.clock()
+        if now - self._told_at >= TOLD_EVERY:
+            self._told_at = now
+            client = None if request.client is None else request.client.host
+            _log.warning("action.refused", path=request.url.path, client=client, reason=refusal)
 
     def _latest(self, default: Report) -> Report:
         return self._actions.report() or default

@@ -6,7 +6,7 @@ Each function returns markup; places are in pixels, of the whole picture in :fun
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from itertools import pairwise
 from typing import NamedTuple
@@ -88,13 +88,14 @@ def _stat(panel: Panel, found: Sequence[Named], box: Box, _span: Span) -> str:
     parts = []
     for index, series in enumerate(found[:3]):
         value = series.points[-1][1]
-        colour = _colour("blue" if not panel.steps else "green")
+        colour = _colour(panel.below if panel.steps else "blue")
         for bound, named in panel.steps:
             colour = _colour(named) if value >= bound else colour
         x = box.w * (index + 0.5) / min(len(found), 3)
-        parts.append(_text(x, box.h * 0.62, shown(value, panel.unit, panel.decimals), 30, colour, anchor="middle", weight=600))
-        if panel.shows_names:
-            parts.append(_text(x, box.h * 0.82, series.name, 12 if len(found) == 1 else 9, FAINT, anchor="middle"))
+        large = series.name if panel.says == "name" else shown(value, panel.unit, panel.decimals)
+        parts.append(_text(x, box.h * 0.62, large, 30, colour, anchor="middle", weight=600))
+        for line, word in enumerate(series.name.split() if panel.says == "both" else ()):
+            parts.append(_text(x, box.h * 0.76 + 15 * line, word, 12, FAINT, anchor="middle"))
     return "".join(parts)
 
 
@@ -132,7 +133,8 @@ def _lines(panel: Panel, found: Sequence[Named], box: Box, span: Span) -> str:
     parts = [_grid_line(area, y(mark), shown(mark, unit, None)) for mark in marks]
     parts += [_text(x(time), area.y + area.h + 16, clock(time), 11, FAINT, anchor="middle") for time in _times(span)]
     for index, layer in reversed(list(enumerate(layers))):
-        parts.append(_layer(layer, _colour_of(panel, found[index].name, index), x, y, filled=panel.stacked != "no"))
+        runs = _runs(layer) if panel.line == "straight" else map(_in_steps, _runs(layer))
+        parts.append(_layer(runs, _colour_of(panel, found[index].name, index), x, y, filled=panel.stacked != "no"))
     for bound, colour in panel.steps:
         if marks[0] <= bound <= marks[-1]:
             line = f'x1="{area.x}" x2="{area.x + area.w:.1f}" y1="{y(bound):.1f}" y2="{y(bound):.1f}"'
@@ -162,7 +164,7 @@ def _layers(panel: Panel, found: Sequence[Named]) -> list[list[tuple[float, floa
 
 
 def _layer(
-    layer: Sequence[tuple[float, float, float]],
+    runs: Iterable[Sequence[tuple[float, float, float]]],
     colour: str,
     x: Callable[[float], float],
     y: Callable[[float], float],
@@ -170,7 +172,7 @@ def _layer(
     filled: bool,
 ) -> str:
     parts = []
-    for run in _runs(layer):
+    for run in runs:
         tops = " ".join(f"{x(time):.1f},{y(top):.1f}" for time, top, _ in run)
         bottoms = " ".join(f"{x(time):.1f},{y(bottom):.1f}" for time, _, bottom in reversed(run))
         opacity = 0.55 if filled else 0.08
@@ -187,6 +189,17 @@ def _runs(layer: Sequence[tuple[float, float, float]]) -> Iterator[Sequence[tupl
         if index == len(layer) or layer[index][0] - layer[index - 1][0] > 1.5 * step:
             yield layer[begin:index]
             begin = index
+
+
+def _in_steps(run: Sequence[tuple[float, float, float]]) -> Sequence[tuple[float, float, float]]:
+    """Return a run in which each value holds until the next one, the last as long as the one before it."""
+    times = [time for time, _, _ in run]
+    until = [*times[1:], times[-1] + (times[-1] - times[-2] if len(times) > 1 else 1.0)]
+    return [
+        point
+        for (begin, top, bottom), end in zip(run, until, strict=True)
+        for point in ((begin, top, bottom), (end, top, bottom))
+    ]
 
 
 def _legend(panel: Panel, found: Sequence[Named], box: Box) -> tuple[str, int]:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from helm.generate.dashboards import DASHBOARDS
-from helm.generate.grafana import Dashboard, Panel
+from helm.generate.grafana import Dashboard, Panel, Query, Row
 from tests.dashboard.draw import Named, Span, named, picture
 from tests.dashboard.numbers import shown, ticks
 from tests.parts.prometheus import Series
@@ -30,6 +31,18 @@ def test_a_picture_is_well_formed_and_has_every_panel_that_is_not_collapsed(dash
         for panel in row.panels:
             assert (panel.title in texts) is not row.collapsed, panel.title
     assert '<"odd & long">' in texts
+
+
+def test_a_count_of_states_is_drawn_in_steps_and_what_is_measured_is_not() -> None:
+    def corners(line: Literal["straight", "steps"]) -> list[str]:
+        panel = Panel("", "", (Query("", ""),), "none", line=line)
+        one = Dashboard("uid", "", "", (), (), (Row("", (panel,)),))
+        drawn = picture(one, lambda _panel: [Named("a", {}, [(1_000.0, 1.0), (1_001.0, 3.0)])], SPAN, [])
+        return next(element for element in ET.fromstring(drawn).iter() if "polyline" in element.tag).attrib["points"].split()  # noqa: S314
+
+    heights = [[point.split(",")[1] for point in corners(line)] for line in ("straight", "steps")]
+    low, high = heights[0]
+    assert heights[1] == [low, low, high, high]
 
 
 def test_no_data_is_said() -> None:

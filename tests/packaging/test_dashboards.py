@@ -14,11 +14,14 @@ import pytest
 import yaml
 
 from helm.generate import group_overview, observability
+from helm.generate.dashboard_parts import BY_OUTCOME, BY_VERDICT
 from helm.generate.dashboards import DASHBOARDS, files
 from helm.generate.grafana import COLUMNS, Dashboard, Panel, render
 from helm.generate.promql import series
 from sidecar.observe import metric_defs as defs
+from sidecar.observe.flush_stats import OUTCOMES
 from sidecar.observe.metric_defs import METRICS
+from sidecar.observe.scene import Verdict
 from tests.packaging.alert_rules import render_rules, template
 
 TEMPLATE = "templates/dashboards.yaml"
@@ -51,6 +54,12 @@ def test_the_document_has_every_alert_with_each_severity(tmp_path: Path) -> None
 def test_there_is_no_other_dashboard() -> None:
     folder = next(iter(files())).parent
     assert set(folder.glob("*")) == set(files())
+
+
+def test_each_verdict_and_each_outcome_of_a_flush_has_a_colour_that_no_other_has() -> None:
+    for colours, names in ((BY_VERDICT, {verdict.value for verdict in Verdict}), (BY_OUTCOME, set(OUTCOMES))):
+        assert set(colours) == names
+        assert len(set(colours.values())) == len(colours)
 
 
 @EACH_PANEL
