@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import http, memory, own_cost, page, postgresql, scrape
+from benchmarks import http, kafka, memory, own_cost, page, postgresql, scrape
 from benchmarks.measure import Bench
 from benchmarks.table import Row, machine, table, write
 from tests.parts.kafka import real_kafka
@@ -20,6 +20,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
     "memory": memory.dead_application,
     "scrape": scrape.with_many_partitions,
     "page": page.viewers,
+    "kafka": kafka.copying,
     "postgresql": postgresql.exactly_once,
 }
 
@@ -34,8 +35,8 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no measurement {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="kafka-sidecar-bench-") as folder, real_kafka(Path(folder)) as kafka:
-        bench = Bench(kafka.bootstrap)
+    with tempfile.TemporaryDirectory(prefix="kafka-sidecar-bench-") as folder, real_kafka(Path(folder)) as broker:
+        bench = Bench(broker.bootstrap)
         for name in options.names or MEASUREMENTS:
             print(f"measuring {name} ...", flush=True)
             rows += MEASUREMENTS[name](bench)

@@ -1,4 +1,4 @@
-"""The command line: ``kafka-sidecar run | check | config | demo | drain | pause | resume | status | manifest``.
+"""The command line: ``kafka-sidecar run | check | config | demo | drain | pause | resume | status | dlq | manifest``.
 
 Configuration is by environment only (docs/SETTINGS.md).
 
@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -166,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"milliseconds that the application works on each record, 0 to {SLOWEST:g} (default: %(default)s); 1 or more is never caught up with",
     )
     _add_remote(commands)
+    _add_dlq(commands)
     _add_manifest(commands)
     return parser
 
@@ -185,6 +187,17 @@ def _add_remote(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add(commands, "resume", _resume, "have it take records again", RESUME)
     status = _add(commands, "status", _status, "say what it does, and why it is behind", STATUS)
     status.add_argument("--json", action="store_true", help="the whole document, as JSON")
+
+
+def _add_dlq(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from sidecar.dlq.options import DLQ, add_options  # noqa: PLC0415 -- see above
+
+    def run(options: argparse.Namespace, _stop: StopRequest) -> int:
+        from sidecar.dlq.command import dlq  # noqa: PLC0415 -- see above
+
+        return dlq(options, _settings())
+
+    add_options(_add(commands, "dlq", run, "look at dead letters, redrive or drop them", DLQ), lambda: datetime.now(UTC))
 
 
 def _add_manifest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

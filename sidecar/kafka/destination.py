@@ -1,7 +1,7 @@
 """What a ``kafka://`` writer is told: brokers, topic, options; and whether it can write exactly once. Pure.
 
-Exactly once takes that the offsets of the consumer group are on the cluster that is written to. That it is the same cluster is seen by an address that both
-have, unless ``SIDECAR_WRITER__EXACTLY_ONCE`` says it.
+Exactly once takes that there is a consumer group (not so when dead letters are redriven), and that its offsets are on the cluster that is written to. That it is the same cluster is
+seen by an address that both have, unless ``SIDECAR_WRITER__EXACTLY_ONCE`` says it.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ ALWAYS: Properties = {
     "enable.idempotence": True,
     "acks": "all",
     "linger.ms": 5,
+    "log_level": 4,  # warnings
     "message.max.bytes": LARGEST,
     "partitioner": "murmur2_random",
     "queue.buffering.max.messages": 1_000_000,  # a batch is smaller, and is waited for before the next
@@ -101,7 +102,7 @@ def destination(url: str, options: Mapping[str, Value], surroundings: Surroundin
     source = _brokers(str(surroundings.kafka.get("bootstrap.servers", "")))
     wish = options["exactly_once"]
     same_cluster = wish == "always" or bool(set(brokers) & set(source))
-    exactly_once = same_cluster and wish != "never"
+    exactly_once = same_cluster and wish != "never" and bool(surroundings.group)
     address = Address(topic, surroundings.topics if same_cluster else ())
     if (loop := address.loop()) is not None:
         raise ConfigurationError(

@@ -1,6 +1,7 @@
 """Outbox: one producer, what was put into it, and what its brokers refused. Not thread-safe: each writer has its own.
 
-Successes are not reported (it would cost time on each record): what was flushed and not refused is in the log.
+Only what is refused is reported (a report of each record would take as long as the record itself): what was flushed and not refused is in the log. Which record of a batch of
+the wire is to blame, the client does not tell.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -69,14 +71,14 @@ class Outbox:
 
     def __init__(self, destination: Destination, more: Mapping[str, str | int | bool]) -> None:
         """Produce to ``destination``; ``more`` are properties. Raises KafkaException for some that librdkafka refuses."""
-        self.refused: list[KafkaError] = []
+        self._refused: list[KafkaError] = []
         self._destination = destination
-        config: dict[str, Any] = {**destination.properties, **more, "on_delivery": _keeper(self.refused)}
+        config: dict[str, Any] = {**destination.properties, **more, "on_delivery": partial(_keep, self._refused)}
         self.producer = Producer(config, logger=logging.getLogger("librdkafka"))
 
     def put(self, batch: Batch, deadline: float) -> None:
         """Have the records of ``batch`` in the log by ``deadline``; raises :class:`NotWritten`."""
-        self.refused.clear()
+        self._refused.clear()
         for chunk in batch.chunks:
             topic = self._destination.address.of(chunk.tp.topic)
             if self._destination.address.is_consumed(topic):
@@ -87,8 +89,8 @@ class Outbox:
             left = self.producer.flush(max(0.0, deadline - time.monotonic()))
         if left:
             raise NotWritten(late(self._destination.name))
-        if self.refused:
-            raise NotWritten(result_of(self.refused, self._destination.name))
+        if self._refused:
+            raise NotWritten(result_of(self._refused, self._destination.name))
 
     def discard(self) -> None:
         """Forget what is queued: this object is not used any more."""
@@ -124,14 +126,10 @@ class Outbox:
         self.producer.poll(min(left, ROOM_POLL))
 
 
-def _keeper(refused: list[KafkaError]) -> Callable[[KafkaError | None, Message], None]:
-    """Return what keeps the errors that are reported; it does not know the outbox, so that a producer ends with it at once."""
-
-    def heard(error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
-            refused.append(error)
-
-    return heard
+def _keep(refused: list[KafkaError], error: KafkaError | None, _message: Message) -> None:
+    """Keep the error that is reported; it does not know the outbox, so that a producer ends with that at once."""
+    if error is not None:
+        refused.append(error)
 
 
 def _readable(headers: Headers | None) -> Headers | None:

@@ -19,14 +19,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from sidecar.core.records import Batch, TopicPartition
-from sidecar.core.results import Delivered, Fenced, Result
+from sidecar.core.results import Delivered, Fenced, Result, Retriable
 from sidecar.kafka.destination import Destination
-from sidecar.kafka.outbox import NotWritten, Outbox, failures_told, fatal_raised
+from sidecar.kafka.outbox import NotWritten, failures_told, fatal_raised
 from sidecar.kafka.reaching import reach
 from sidecar.kafka.writer_errors import result_of
 from sidecar.writers.protocol import Membership
@@ -35,21 +36,61 @@ ABORT_AT_LEAST = 1.0
 """Seconds that an abort may take, also after the deadline: a producer that is thrown away costs more."""
 
 
-class TransactionalWriter:
-    """Implements :class:`sidecar.writers.protocol.Writer`; ``transactional_id`` is this writer's alone."""
+class Transactions(Protocol):
+    """The client's producer, as far as transactions go."""
 
-    def __init__(self, destination: Destination, transactional_id: str, place: Callable[[], Membership | None]) -> None:
-        """Connect to nothing yet; ``place`` returns our present place in the group."""
-        milliseconds = int(destination.transaction_timeout * 1000)
+    def init_transactions(self, timeout: float) -> None:
+        """End what the last producer with this id left open."""
+
+    def begin_transaction(self) -> None:
+        """Begin."""
+
+    def send_offsets_to_transaction(self, positions: list[KafkaPartition], group_metadata: object, timeout: float) -> None:
+        """Have offsets committed with the records."""
+
+    def commit_transaction(self, timeout: float) -> None:
+        """Commit."""
+
+    def abort_transaction(self, timeout: float) -> None:
+        """Abort."""
+
+
+class TransactionalOutbox(Protocol):
+    """An :class:`~sidecar.kafka.outbox.Outbox` with a transactional id."""
+
+    @property
+    def producer(self) -> Transactions:
+        """The client's producer."""
+
+    def put(self, batch: Batch, deadline: float) -> None:
+        """Have the records of ``batch`` in the log."""
+
+    def discard(self) -> None:
+        """Forget what is queued."""
+
+
+def properties(transactional_id: str, timeout: float) -> dict[str, str | int | bool]:
+    """Return what makes a producer transactional; the brokers give a transaction up after ``timeout`` seconds."""
+    milliseconds = int(timeout * 1000)
+    return {
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": milliseconds,
+        "message.timeout.ms": milliseconds,
+        "socket.timeout.ms": min(milliseconds, 10_000),
+    }
+
+
+class TransactionalWriter:
+    """Implements :class:`sidecar.writers.protocol.Writer`."""
+
+    def __init__(
+        self, destination: Destination, open_outbox: Callable[[], TransactionalOutbox], place: Callable[[], Membership | None]
+    ) -> None:
+        """Connect to nothing yet; the transactional id of ``open_outbox`` is this writer's alone, ``place`` returns our present place in the group."""
         self._destination = destination
-        self._properties: dict[str, str | int | bool] = {
-            "transactional.id": transactional_id,
-            "transaction.timeout.ms": milliseconds,
-            "message.timeout.ms": milliseconds,
-            "socket.timeout.ms": min(milliseconds, 10_000),
-        }
+        self._open_outbox = open_outbox
         self._place = place
-        self._outbox: Outbox | None = None
+        self._outbox: TransactionalOutbox | None = None
 
     def connect(self, deadline: float) -> None:
         """Look for the topics. Raises WriterUnavailable."""
@@ -68,6 +109,8 @@ class TransactionalWriter:
                     outbox.producer.send_offsets_to_transaction(_offsets(batch), place.metadata, _left(deadline))
         except NotWritten as failure:
             self._abort(deadline)
+            if not isinstance(failure.result, Retriable):
+                self.close()  # after a record that was refused its sequence has a hole, and of a topic that is not there it remembers that for minutes
             return failure.result
         return self._committed(outbox, batch, deadline)
 
@@ -77,10 +120,10 @@ class TransactionalWriter:
             self._outbox.discard()
             self._outbox = None
 
-    def _begun(self, deadline: float) -> Outbox:
+    def _begun(self, deadline: float) -> TransactionalOutbox:
         with failures_told(self._destination.name):
             if self._outbox is None:
-                outbox = Outbox(self._destination, self._properties)
+                outbox = self._open_outbox()
                 outbox.producer.init_transactions(_left(deadline))
                 self._outbox = outbox
             self._outbox.producer.begin_transaction()
@@ -94,7 +137,7 @@ class TransactionalWriter:
             except KafkaException:
                 self.close()  # the next producer aborts it
 
-    def _committed(self, outbox: Outbox, batch: Batch, deadline: float) -> Result:
+    def _committed(self, outbox: TransactionalOutbox, batch: Batch, deadline: float) -> Result:
         while True:
             try:
                 with fatal_raised():

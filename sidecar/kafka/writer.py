@@ -16,7 +16,7 @@ from sidecar.kafka.destination import EXAMPLE, OPTIONS, Destination, destination
 from sidecar.kafka.group_offsets import GroupOffsets
 from sidecar.kafka.outbox import NotWritten, Outbox, failures_told
 from sidecar.kafka.reaching import reach
-from sidecar.kafka.transactions import TransactionalWriter
+from sidecar.kafka.transactions import TransactionalWriter, properties
 from sidecar.writers.options import Value
 from sidecar.writers.protocol import Scheme, Surroundings, WriterKind
 
@@ -60,7 +60,8 @@ def kind(url: str, options: Mapping[str, Value], surroundings: Surroundings) -> 
     numbers = itertools.count()  # each flusher's writer has an id of its own, and gets it again after a restart
 
     def create() -> TransactionalWriter:
-        return TransactionalWriter(where, f"{where.transactional_id_prefix}-{next(numbers)}", surroundings.membership)
+        transactional = properties(f"{where.transactional_id_prefix}-{next(numbers)}", where.transaction_timeout)
+        return TransactionalWriter(where, lambda: Outbox(where, transactional), surroundings.membership)
 
     return WriterKind(
         where.name,

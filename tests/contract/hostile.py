@@ -19,8 +19,9 @@ from sidecar.writers.options import Value
 from sidecar.writers.protocol import Writer
 from tests.contract.batches import chunk
 from tests.contract.listener import TAKEN, Conversation, Listener
+from tests.parts.kafka import RealKafka, real_kafka
 from tests.parts.postgresql import PostgreSQL, real_postgresql
-from tests.parts.topics import fresh_name
+from tests.parts.topics import create_topic, fresh_name
 from tests.parts.waiting import free_port
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "writers" / "HOSTILE.md"
@@ -67,9 +68,10 @@ Create = Callable[[], Writer]
 
 
 @contextmanager
-def writers(server: PostgreSQL) -> Iterator[Mapping[str, Create]]:
+def writers(server: PostgreSQL, kafka: RealKafka) -> Iterator[Mapping[str, Create]]:
     """Give what makes each kind of writer, by its name in the table."""
-    port, tables = free_port(), list[str]()
+    port, tables, topic = free_port(), list[str](), fresh_name("hostile")
+    create_topic(kafka.bootstrap, topic, config={"max.message.bytes": "20000000"})
     url = f"http://127.0.0.1:{port}/records"
 
     def into_table(**options: Value) -> Create:
@@ -86,6 +88,7 @@ def writers(server: PostgreSQL) -> Iterator[Mapping[str, Create]]:
                 "postgresql `text`": into_table(value="text"),
                 "postgresql `jsonb`": into_table(value="jsonb"),
                 "postgresql mapped": into_table(columns=MAPPED),
+                "kafka": registry.kind(f"kafka://{kafka.bootstrap}/{topic}", {"exactly_once": "always"}).create,
             }
         finally:
             server.query(f"DROP TABLE IF EXISTS {', '.join(tables)}")
@@ -104,9 +107,9 @@ def cell(result: Result) -> str:
     return "poison"
 
 
-def document(server: PostgreSQL) -> str:
+def document(server: PostgreSQL, kafka: RealKafka) -> str:
     """Return the whole page."""
-    with writers(server) as kinds:
+    with writers(server, kafka) as kinds:
         lines = [f"| record | {' | '.join(kinds)} |", f"|---{'|---' * len(kinds)}|"]
         made = [create() for create in kinds.values()]
         for name, record in RECORDS.items():
@@ -119,8 +122,8 @@ def document(server: PostgreSQL) -> str:
 
 def main() -> None:
     """Write the page."""
-    with real_postgresql() as server:
-        DOCUMENT.write_text(document(server), "utf-8")
+    with tempfile.TemporaryDirectory() as folder, real_postgresql() as server, real_kafka(Path(folder)) as kafka:
+        DOCUMENT.write_text(document(server, kafka), "utf-8")
     print(f"{DOCUMENT} is written", file=sys.stderr)  # noqa: T201 -- a command for people
 
 

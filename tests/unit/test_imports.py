@@ -34,6 +34,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     # The protocol and the options, since Kafka is a downstream, too.
     "sidecar.kafka": ("sidecar.core", "sidecar.runtime.client", "sidecar.writers.options", "sidecar.writers.protocol"),
+    # A command of its own, so it has its parts made by the rooms that know how.
+    "sidecar.dlq": ("sidecar.core", "sidecar.kafka", "sidecar.settings", "sidecar.writers.protocol"),
     "sidecar.manifest": ("sidecar.core", "sidecar.settings"),
     "sidecar.writers": ("sidecar.core",),
     "sidecar.writers.tables": ("sidecar.core", "sidecar.writers.options"),

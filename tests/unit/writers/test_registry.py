@@ -43,6 +43,7 @@ def test_the_payloads_alone_need_no_headers() -> None:
             {},
             "SIDECAR_WRITER__URL: sqlite is not supported by this version; supported are http://",
         ),
+        ("kafka://hunter2", {}, "SIDECAR_WRITER__URL: its path must be the name of a topic"),
         ("htp://me:hunter2@app", {}, "SIDECAR_WRITER__URL: it names no known writer (was http meant?)"),
         ("hunter2", {}, "SIDECAR_WRITER__URL: it names no known writer; supported are"),
         ("http://", {}, "SIDECAR_WRITER__URL: it names no host"),

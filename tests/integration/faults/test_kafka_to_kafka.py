@@ -1,0 +1,129 @@
+"""Exactly once from topic to topic: crashes under load, instances that come and go, an owner that wakes up too late, poison between good records."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.integration.faults.copies import LONG, PARTITIONS, Copy
+from tests.integration.lifecycle.scene import assert_ended, drain, has
+from tests.parts.kafka import RealKafka
+from tests.parts.log import messages_in_log
+from tests.parts.process import caught_up
+from tests.parts.topics import Message, create_topic, produce, produce_aborted
+
+ROUNDS = 8
+LOAD = 3_000
+
+
+@pytest.fixture
+def it(kafka: RealKafka, tmp_path: Path) -> Copy:
+    return Copy(kafka, tmp_path)
+
+
+def owns(status: Any, partitions: int) -> bool:
+    """Whether a sidecar has so many partitions."""
+    return bool(status["kafka"]["assigned"] == partitions)
+
+
+def test_a_process_that_is_killed_under_load_again_and_again_copies_each_record_once(it: Copy) -> None:
+    settings = {"KAFKA__GROUP_INSTANCE_ID": "pod-0"}  # the next process takes the place of the dead one at once
+    for each in range(ROUNDS):
+        it.produce(LOAD)
+        with it.sidecar(**settings) as sidecar:
+            sidecar.wait_status(has(delivered=1 + 200 * each), "it copies", LONG)
+            sidecar.sigkill()
+    with it.sidecar(**settings) as sidecar:
+        sidecar.wait_status(caught_up, "it is caught up", LONG)
+        drain(sidecar)
+    it.assert_each_once()
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_instances_that_come_and_go_under_load_copy_each_record_once(it: Copy, protocol: str) -> None:
+    settings = {"KAFKA__GROUP_PROTOCOL": protocol}
+    if protocol == "consumer":
+        settings |= {"KAFKA__SESSION_TIMEOUT_MS": "", "KAFKA__HEARTBEAT_INTERVAL_MS": ""}
+    it.produce(LOAD)
+    with it.sidecar("a", **settings) as first:
+        first.wait_status(lambda status: owns(status, PARTITIONS), "it has all", LONG)
+        for _ in range(3):
+            with it.sidecar("b", **settings) as second:
+                it.produce(LOAD)
+                second.wait_status(lambda status: owns(status, PARTITIONS // 2), "another one takes half", LONG)
+                it.produce(LOAD)
+                second.wait_status(has(delivered=1), "it copies", LONG)
+                second.sigterm()
+                assert_ended(second, 0)
+        first.wait_status(lambda status: owns(status, PARTITIONS) and caught_up(status), "it has all again", LONG)
+        drain(first)
+    it.assert_each_once()
+
+
+def test_an_owner_that_was_stopped_under_load_and_wakes_up_after_another_one_has_copied_adds_nothing(it: Copy) -> None:
+    it.produce(LOAD)
+    with it.sidecar("a") as zombie:
+        zombie.wait_status(has(delivered=LOAD), "it copies", LONG)
+        for _ in range(2):
+            it.produce(LOAD)
+            zombie.wait_status(has(delivered=1), "it copies more", LONG)
+            zombie.child.send(signal.SIGSTOP)
+            with it.sidecar("b") as heir:
+                heir.wait_status(lambda status: owns(status, PARTITIONS), "the other one has all", LONG)
+                heir.wait_status(caught_up, "it is caught up", LONG)
+                it.produce(LOAD)
+                zombie.child.send(signal.SIGCONT)
+                zombie.wait_status(lambda status: owns(status, PARTITIONS // 2), "the old one is back", LONG)
+                for sidecar in (zombie, heir):
+                    sidecar.wait_status(caught_up, "they are caught up", LONG)
+                drain(heir)
+            zombie.wait_status(lambda status: owns(status, PARTITIONS) and caught_up(status), "it has all again", LONG)
+        drain(zombie)
+    it.assert_each_once()
+
+
+def test_poison_goes_to_the_dead_letters_and_a_crash_after_it_repeats_nothing(it: Copy) -> None:
+    """The dead letter's offset is committed by itself, between transactions that commit those of the others."""
+    create_topic(it.bootstrap, f"{it.source}.dead")
+    it.produce(LOAD)
+    large = [
+        Message(b'{"id": -1, "pad": "%s"}' % Random(n).randbytes(100_000).hex().encode()) for n in range(3)
+    ]  # nothing compresses that
+    produce(it.bootstrap, it.source, large)
+    settings = {
+        "KAFKA__GROUP_INSTANCE_ID": "pod-0",
+        "DEAD_LETTER__TOPIC": "{topic}.dead",
+        "KAFKA__FETCH_MESSAGE_MAX_BYTES": "300000",
+    }
+    for _ in range(3):
+        it.produce(LOAD)
+        with it.sidecar(**settings) as sidecar:
+            sidecar.wait_status(caught_up, "it is caught up", LONG)
+            sidecar.sigkill()
+    with it.sidecar(**settings) as sidecar:
+        sidecar.wait_status(caught_up, "it is caught up", LONG)
+        drain(sidecar)
+    it.assert_each_once()
+    letters = messages_in_log(it.bootstrap, f"{it.source}.dead")
+    assert [letter.value() for letter in letters] == [message.value for message in large]
+
+
+def test_markers_at_the_end_of_the_source_are_passed_also_when_they_are_all_there_is(it: Copy) -> None:
+    with it.sidecar() as sidecar:
+        for _ in range(5):
+            it.produce(200)
+            produce_aborted(it.bootstrap, it.source, [Message(b"never", partition=number) for number in range(PARTITIONS)])
+            it.wait_committed()
+        drain(sidecar)
+    it.assert_each_once()
+
+
+def test_a_copy_into_a_topic_that_is_consumed_itself_is_refused_before_anything_starts(it: Copy) -> None:
+    with it.sidecar(TOPICS=f"{it.source},{it.copy}") as sidecar:
+        assert sidecar.wait_exit() == 2
+        said = sidecar.child.tail()
+    assert f"SIDECAR_WRITER__URL: its topic {it.copy} is consumed itself" in said
