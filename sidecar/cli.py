@@ -160,6 +160,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what gives way when the buffer fills (default: %(default)s)",
     )
     demo.add_argument(
+        "--writer",
+        default="http",
+        choices=["http", "sqlite"],
+        help="what takes the records: a slow application (http), or a table, each record exactly once (default: %(default)s)",
+    )
+    demo.add_argument(
         "--slow",
         type=_milliseconds,
         default=0.2,
@@ -300,9 +306,9 @@ def _check_writer(settings: Settings) -> bool:
 
 
 def _demo(options: argparse.Namespace, stop: StopRequest) -> int:
-    from sidecar.demo.show import show  # noqa: PLC0415 -- see above
+    from sidecar.demo.show import show, show_table  # noqa: PLC0415 -- see above
 
-    return show(options.strategy, options.slow / 1000, stop)
+    return show_table(stop) if options.writer == "sqlite" else show(options.strategy, options.slow / 1000, stop)
 
 
 def _drain(options: argparse.Namespace, _stop: StopRequest) -> int:

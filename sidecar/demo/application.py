@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
@@ -11,6 +12,8 @@ import msgspec
 
 class SlowApplication:
     """Serves on a free port of the loopback address; ``seconds_per_record`` is what its work takes."""
+
+    name = "application"
 
     def __init__(self, seconds_per_record: float) -> None:
         self.taken = 0
@@ -22,9 +25,9 @@ class SlowApplication:
         self._thread = threading.Thread(target=self._server.serve_forever, name="application", daemon=True)
 
     @property
-    def url(self) -> str:
-        """Where it takes records."""
-        return f"http://127.0.0.1:{self._server.server_port}/records"
+    def settings(self) -> Mapping[str, str]:
+        """The sidecar's settings for it."""
+        return {"SIDECAR_WRITER__URL": f"http://127.0.0.1:{self._server.server_port}/records"}
 
     @property
     def unique(self) -> int:

@@ -14,12 +14,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Counts at the end; ``books`` is the sidecar's own (docs/STATUS.md)."""
+    """Counts at the end; ``books`` is the sidecar's own (docs/STATUS.md), ``downstream`` the name of what counted the deliveries."""
 
     produced: int
     delivered: int
     duplicates: int
     books: Mapping[str, Any]
+    downstream: str = "application"
 
     @property
     def dropped(self) -> int:
@@ -46,11 +47,11 @@ class Closing:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.books["dropped"].items() if count)
         rows = [
             ("produced", self.produced, "by the producer's count"),
-            ("delivered", self.delivered, "by the application's count, each id once"),
+            ("delivered", self.delivered, f"by the {self.downstream}'s count, each id once"),
             ("dropped", self.dropped, reasons or "by the sidecar's books"),
             ("left", self.left, "in Kafka, not committed: the next sidecar takes them"),
             ("missing", self.missing, "= produced - delivered - dropped - left"),
-            ("duplicates", self.duplicates, "ids that the application got again"),
+            ("duplicates", self.duplicates, f"ids that the {self.downstream} got again"),
             ("balance", self.books["unaccounted"], "records that the sidecar cannot account for"),
         ]
         return "\n".join(f"  {name:<10} {count:>8,}  {remark}" for name, count, remark in rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sidecar.demo.application import SlowApplication
+from sidecar.demo.downstream import Downstream
 from sidecar.demo.traffic import Traffic
 
 EVERY = 1.0
@@ -20,9 +20,9 @@ ends are asked for every 2 s), age: of the oldest. in: produced, out: delivered.
 class Progress:
     """Tells how things stand."""
 
-    def __init__(self, traffic: Traffic, application: SlowApplication) -> None:
+    def __init__(self, traffic: Traffic, downstream: Downstream) -> None:
         self._traffic = traffic
-        self._application = application
+        self._downstream = downstream
         self._began = self._told_at = time.monotonic()
         self._produced = self._taken = 0
 
@@ -36,12 +36,12 @@ class Progress:
         time.sleep(max(0.0, self._told_at + EVERY - time.monotonic()))
 
     def line(self, status: dict[str, Any]) -> None:
-        """Print a line: the sidecar's own figures, and the rates as the producer and the application count them."""
-        now = time.monotonic()
+        """Print a line: the sidecar's own figures, and the rates as the producer and the downstream count them."""
+        now, produced_now, taken_now = time.monotonic(), self._traffic.produced, self._downstream.taken
         seconds = now - self._told_at
-        produced = (self._traffic.produced - self._produced) / seconds
-        taken = (self._application.taken - self._taken) / seconds
-        self._told_at, self._produced, self._taken = now, self._traffic.produced, self._application.taken
+        produced = (produced_now - self._produced) / seconds
+        taken = (taken_now - self._taken) / seconds
+        self._told_at, self._produced, self._taken = now, produced_now, taken_now
         print(f"{now - self._began:3.0f}s  {describe(status, produced, taken)}", flush=True)
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from sidecar.demo.application import SlowApplication
 from sidecar.demo.closing import Closing
+from sidecar.demo.downstream import Downstream
 from sidecar.demo.process import Sidecar, sidecar
 from sidecar.demo.progress import Progress
+from sidecar.demo.table import SqliteTable
 from sidecar.demo.traffic import Shape, Traffic
 from sidecar.kafka.embedded import EmbeddedBroker
 from sidecar.runtime.loop import ExitStatus, StopRequest
@@ -25,7 +27,7 @@ CATCH_UP = 15.0
 
 INTRODUCTION = """\
 A producer writes {base:,} records/s to an embedded Kafka broker, {spike:,} records/s
-between second {start:.0f} and {end:.0f}. The application takes {capacity}.
+between second {start:.0f} and {end:.0f}. {downstream}.
 Between them runs the sidecar: room for {room:,} records, strategy {strategy}.
 """
 
@@ -39,36 +41,47 @@ ROOM = 10_000
 
 
 def show(strategy: str, seconds_per_record: float, stop: StopRequest) -> int:
-    """Run the demonstration; return 0 when every record was accounted for."""
-    shape = Shape()
-    print(introduction(shape, strategy, seconds_per_record))
-    application = SlowApplication(seconds_per_record)
+    """Run the demonstration with a slow application; return 0 when every record was accounted for."""
+    able = f"{1 / seconds_per_record:,.0f} records/s at most" if seconds_per_record else "all of them"
+    print(introduction(Shape(), strategy, f"The application takes {able}"))
+    with tempfile.TemporaryDirectory(prefix="kafka-sidecar-demo-") as folder:
+        return _run(SlowApplication(seconds_per_record), strategy, Path(folder), stop)
+
+
+def show_table(stop: StopRequest) -> int:
+    """Run the demonstration with a table of SQLite; return 0 when every record is in it once."""
+    print(introduction(Shape(), "block", "They go into a table of SQLite, each exactly once"))
+    with tempfile.TemporaryDirectory(prefix="kafka-sidecar-demo-") as folder:
+        table = SqliteTable(Path(folder))
+        status = _run(table, "block", Path(folder), stop)
+        return status if table.duplicates == 0 else ExitStatus.FAILED
+
+
+def _run(downstream: Downstream, strategy: str, folder: Path, stop: StopRequest) -> int:
     broker = EmbeddedBroker()
     broker.create_topic(TOPIC)
-    application.start()
+    downstream.start()
     try:
-        with tempfile.TemporaryDirectory(prefix="kafka-sidecar-demo-") as folder:
-            log = Path(folder) / "sidecar.log"
-            with sidecar(_environment(broker, application, strategy), log) as process:
-                return _watch(process, Traffic(broker, TOPIC, shape), application, stop)
+        with sidecar(_environment(broker, downstream, strategy), folder / "sidecar.log") as process:
+            return _watch(process, Traffic(broker, TOPIC, Shape()), downstream, stop)
     finally:
-        application.stop()
+        downstream.stop()
 
 
-def introduction(shape: Shape, strategy: str, seconds_per_record: float) -> str:
+def introduction(shape: Shape, strategy: str, downstream: str) -> str:
     """Return what is going to be seen."""
     return INTRODUCTION.format(
         base=shape.base,
         spike=shape.spike,
         start=shape.spike_from,
         end=shape.spike_to,
-        capacity=f"{1 / seconds_per_record:,.0f} records/s at most" if seconds_per_record else "all of them",
+        downstream=downstream,
         room=ROOM,
         strategy=strategy,
     )
 
 
-def _environment(broker: EmbeddedBroker, application: SlowApplication, strategy: str) -> dict[str, str]:
+def _environment(broker: EmbeddedBroker, downstream: Downstream, strategy: str) -> dict[str, str]:
     """Return what a user would set. The room is small, so that the spike is seen.
 
     The embedded broker answers a fetch that finds nothing only after the whole wait, so the wait is short.
@@ -78,7 +91,7 @@ def _environment(broker: EmbeddedBroker, application: SlowApplication, strategy:
         "SIDECAR_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
         "SIDECAR_KAFKA__GROUP_ID": "demo",
         "SIDECAR_KAFKA__FETCH_WAIT_MAX_MS": "50",
-        "SIDECAR_WRITER__URL": application.url,
+        **downstream.settings,
         "SIDECAR_BUFFER__MAX_MESSAGES": str(ROOM),
         "SIDECAR_FLUSH__MAX_BATCH": "1000",
         "SIDECAR_BUFFER__STRATEGY": strategy,
@@ -88,7 +101,7 @@ def _environment(broker: EmbeddedBroker, application: SlowApplication, strategy:
     }
 
 
-def _watch(process: Sidecar, traffic: Traffic, application: SlowApplication, stop: StopRequest) -> int:
+def _watch(process: Sidecar, traffic: Traffic, downstream: Downstream, stop: StopRequest) -> int:
     process.wait_until_up()
     print(ADDRESSES.format(port=process.port, log=process.log))
     print("joining the consumer group ...\n", flush=True)
@@ -96,12 +109,13 @@ def _watch(process: Sidecar, traffic: Traffic, application: SlowApplication, sto
         time.sleep(0.1)
     if stop.requested_at is None:
         traffic.start()
-        _tell_until_caught_up(process, traffic, Progress(traffic, application), stop)
+        _tell_until_caught_up(process, traffic, Progress(traffic, downstream), stop)
         traffic.stop()
     print("\ndraining ...", flush=True)
     heard = stop.requested_at is not None and process.heard_the_terminal()
     exit_status = process.wait(DRAIN_TIMEOUT + 5) if heard else process.drain(DRAIN_TIMEOUT + 5)
-    return _close_books(Closing(traffic.produced, application.unique, application.duplicates, process.last_books()), exit_status)
+    closing = Closing(traffic.produced, downstream.unique, downstream.duplicates, process.last_books(), downstream.name)
+    return _close_books(closing, exit_status)
 
 
 def _tell_until_caught_up(process: Sidecar, traffic: Traffic, progress: Progress, stop: StopRequest) -> None:
