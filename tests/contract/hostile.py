@@ -76,6 +76,10 @@ def writers(server: PostgreSQL) -> Iterator[Mapping[str, Create]]:
         tables.append(fresh_name("t").replace("-", "_"))
         return registry.kind(server.url, {"table": tables[-1], "create": True, **options}).create
 
+    def into_file(**options: Value) -> Create:
+        url = f"sqlite://{folder}/{fresh_name('file')}.db"
+        return registry.kind(url, {"table": "t", "create": True, **options}).create
+
     with tempfile.TemporaryDirectory() as folder, Listener(port, _take_everything):
         try:
             yield {
@@ -86,6 +90,10 @@ def writers(server: PostgreSQL) -> Iterator[Mapping[str, Create]]:
                 "postgresql `text`": into_table(value="text"),
                 "postgresql `jsonb`": into_table(value="jsonb"),
                 "postgresql mapped": into_table(columns=MAPPED),
+                "sqlite `bytea`": into_file(),
+                "sqlite `text`": into_file(value="text"),
+                "sqlite `jsonb`": into_file(value="jsonb"),
+                "sqlite mapped": into_file(columns=MAPPED),
             }
         finally:
             server.query(f"DROP TABLE IF EXISTS {', '.join(tables)}")
