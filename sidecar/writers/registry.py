@@ -35,8 +35,6 @@ BUILT_IN: Mapping[str, Scheme] = {
 }
 """The writers that need nothing but the standard library and msgspec, by URL scheme."""
 
-_LATER = frozenset({"sqlite"})
-
 
 def schemes() -> Mapping[str, Scheme]:
     """Return all writers by URL scheme, those of entry points loaded. Raises ConfigurationError for one that cannot be loaded."""
@@ -71,8 +69,6 @@ def _entry(url: str) -> Scheme:
             return _load(point)
     known = schemes()
     supported = "supported are " + ", ".join(entry.example for entry in known.values())
-    if scheme in _LATER:
-        raise ConfigurationError(f"SIDECAR_WRITER__URL: {scheme} is not supported by this version; {supported}")
     raise ConfigurationError(f"SIDECAR_WRITER__URL: it names no known writer{_meant(scheme, known)}; {supported}")
 
 

@@ -6,9 +6,11 @@ import fcntl
 import json
 import os
 import resource
+import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, cast
 
@@ -295,6 +297,39 @@ class InPostgresql:
         self.come_back()
 
 
+class InSqlite:
+    """A table of a file. It is down while somebody else keeps the lock for writing."""
+
+    COLUMNS = InPostgresql.COLUMNS
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "records.db"
+        self._other: sqlite3.Connection | None = None
+
+    def writer(self) -> Writer:
+        return registry.kind(f"sqlite://{self._path}", {"table": "records", "columns": self.COLUMNS, "create": True}).create()
+
+    def go_down(self) -> None:
+        self._other = sqlite3.connect(self._path, isolation_level=None)
+        self._other.execute("BEGIN EXCLUSIVE")
+
+    def come_back(self) -> None:
+        if self._other is not None:
+            self._other.close()
+            self._other = None
+
+    def lines(self) -> Lines:
+        with closing(sqlite3.connect(self._path)) as connection:
+            rows = connection.execute(
+                'SELECT topic, partition, "offset", timestamp, key, value, headers FROM records ORDER BY rowid'
+            ).fetchall()
+        records = ([*row, None if headers is None else json.loads(headers)] for *row, headers in rows)
+        return _by_partition(b"".join(ndjson.encode_chunk(_chunk_of_row(record)) for record in records))
+
+    def close(self) -> None:
+        self.come_back()
+
+
 class InTopic:
     """A topic of a real Kafka, written in transactions. Each record has its place in the source among its headers. Kafka goes down by a stop."""
 
@@ -351,6 +386,7 @@ WHOLE: Sequence[Callable[..., Downstream]] = (
     InPython,
     InAsyncPython,
     InPostgresql,
+    InSqlite,
 )
 """Those that can say what they took, and take all there is of a record."""
 
@@ -370,7 +406,7 @@ def _by_partition(content: bytes) -> Lines:
 
 
 def _chunk_of_row(row: Sequence[Any]) -> Chunk:
-    """Return the record that a row of :class:`InPostgresql` stands for."""
+    """Return the record that a row of :class:`InPostgresql` or :class:`InSqlite` stands for."""
     topic, partition, offset, timestamp, key, value, headers = row
     tp = TopicPartition(topic, partition)
     time_ = -1 if timestamp is None else timestamp

@@ -78,6 +78,10 @@ def writers(server: PostgreSQL, kafka: RealKafka) -> Iterator[Mapping[str, Creat
         tables.append(fresh_name("t").replace("-", "_"))
         return registry.kind(server.url, {"table": tables[-1], "create": True, **options}).create
 
+    def into_file(**options: Value) -> Create:
+        url = f"sqlite://{folder}/{fresh_name('file')}.db"
+        return registry.kind(url, {"table": "t", "create": True, **options}).create
+
     with tempfile.TemporaryDirectory() as folder, Listener(port, _take_everything):
         try:
             yield {
@@ -88,6 +92,10 @@ def writers(server: PostgreSQL, kafka: RealKafka) -> Iterator[Mapping[str, Creat
                 "postgresql `text`": into_table(value="text"),
                 "postgresql `jsonb`": into_table(value="jsonb"),
                 "postgresql mapped": into_table(columns=MAPPED),
+                "sqlite `bytea`": into_file(),
+                "sqlite `text`": into_file(value="text"),
+                "sqlite `jsonb`": into_file(value="jsonb"),
+                "sqlite mapped": into_file(columns=MAPPED),
                 "kafka": registry.kind(f"kafka://{kafka.bootstrap}/{topic}", {"exactly_once": "always"}).create,
             }
         finally:

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from sidecar.core.backpressure import State
 from sidecar.demo.progress import HEADER, LEGEND, describe
 from sidecar.demo.show import introduction
@@ -34,12 +32,15 @@ def test_what_is_not_known_is_not_shown_as_a_number() -> None:
     assert describe(a_status(State.NORMAL, Verdict.REBALANCING, None, None), 0, 0).split()[3:5] == ["?", "?"]
 
 
+CAPABLE = "The application takes 5,000 records/s at most"
+
+
 def test_everything_fits_a_narrow_terminal() -> None:
     widest = [
         f"999s  {describe(a_status(state, verdict, 999_999, 99.94), 99_999, 99_999)}" for state in State for verdict in Verdict
     ]
 
-    lines = [*widest, HEADER, *LEGEND.splitlines(), *introduction(Shape(), "drop_oldest", 0.0002).splitlines()]
+    lines = [*widest, HEADER, *LEGEND.splitlines(), *introduction(Shape(), "drop_oldest", CAPABLE).splitlines()]
     assert max(map(len, lines)) <= TERMINAL
 
 
@@ -58,6 +59,5 @@ def test_the_columns_stand_under_their_names() -> None:
     assert HEADER.index("why") == line.rindex("ok")
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.0002, "takes 5,000 records/s at most"), (0.0, "takes all of them")])
-def test_the_introduction_says_what_the_application_can_take(seconds: float, words: str) -> None:
-    assert words in introduction(Shape(), "block", seconds)
+def test_the_introduction_says_what_takes_the_records() -> None:
+    assert CAPABLE in introduction(Shape(), "block", CAPABLE)

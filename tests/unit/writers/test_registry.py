@@ -31,6 +31,13 @@ def test_the_scheme_picks_the_writer_and_its_name_holds_no_secret(
     assert (kind.name, kind.max_in_flight, kind.needs_headers) == (name, max_in_flight, needs_headers)
 
 
+def test_a_file_of_sqlite_has_one_writer_and_headers_only_where_a_column_holds_them() -> None:
+    kind = registry.kind("sqlite:///var/o%20x.db", {"table": "t"})
+    mapped = registry.kind("sqlite:///var/x.db", {"table": "t", "columns": "id=@offset:bigint"})
+    assert (kind.name, kind.max_in_flight, kind.needs_headers) == ("sqlite:///var/o x.db table t", 1, True)
+    assert not mapped.needs_headers
+
+
 def test_the_payloads_alone_need_no_headers() -> None:
     assert not registry.kind("http://app/", {"body": "values"}).needs_headers
 
@@ -39,9 +46,35 @@ def test_the_payloads_alone_need_no_headers() -> None:
     ("url", "options", "complaint"),
     [
         (
-            "sqlite://me:hunter2@db/x",
+            "mongodb://me:hunter2@db/x",
             {},
-            "SIDECAR_WRITER__URL: sqlite is not supported by this version; supported are http://",
+            "SIDECAR_WRITER__URL: it names no known writer; supported are http://",
+        ),
+        (
+            "sqlite://me:hunter2@db/x",
+            {"table": "t"},
+            "SIDECAR_WRITER__URL: a file is named by its absolute path and nothing else",
+        ),
+        ("sqlite:orders.db", {"table": "t"}, "SIDECAR_WRITER__URL: a file is named by its absolute path and nothing else"),
+        ("sqlite:///data/", {"table": "t"}, "SIDECAR_WRITER__URL: a file is named by its absolute path and nothing else"),
+        (
+            "sqlite:///x.db?mode=hunter2",
+            {"table": "t"},
+            "SIDECAR_WRITER__URL: a file is named by its absolute path and nothing else",
+        ),
+        ("sqlite:///x.db", {}, "SIDECAR_WRITER__TABLE: required by this writer"),
+        ("sqlite:///x.db", {"table": "main.t"}, "SIDECAR_WRITER__TABLE: SQLite has no schemas; name the table alone: t"),
+        ("sqlite:///x.db", {"table": "SQLite_t"}, "SIDECAR_WRITER__TABLE: SQLite keeps names that begin with sqlite_ for itself"),
+        ("sqlite:///x.db", {"table": "T", "offsets_table": "t"}, "SIDECAR_WRITER__OFFSETS_TABLE: it is the table of the records"),
+        (
+            "sqlite:///x.db",
+            {"table": "t", "columns": "A=@offset:bigint, a=@topic:text"},
+            "SIDECAR_WRITER__COLUMNS: to SQLite a is one column whatever its case",
+        ),
+        (
+            "sqlite:///x.db",
+            {"table": "t", "columns": "id=$.id:numeric", "key": "id"},
+            "SIDECAR_WRITER__KEY: id is numeric, which SQLite keeps as text",
         ),
         ("kafka://hunter2", {}, "SIDECAR_WRITER__URL: its path must be the name of a topic"),
         ("htp://me:hunter2@app", {}, "SIDECAR_WRITER__URL: it names no known writer (was http meant?)"),

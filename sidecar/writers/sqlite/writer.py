@@ -1,0 +1,161 @@
+"""The transaction of a batch: the offsets are moved, then the rows are written, then both are committed.
+
+It begins by taking SQLite's one lock for writing (``BEGIN IMMEDIATE``), so nobody can come between the comparison and the commit. Rows go in
+one by one within it, so of a row that is refused it is known which record it is of. Where a commit failed, and nobody knows what came of it,
+the batch is repeated, and finds its own end in the offsets if it was written.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sidecar.core.errors import WriterUnavailable
+from sidecar.core.records import Batch, TopicPartition
+from sidecar.core.results import Delivered, Poison, Result, Retriable, Systemic
+from sidecar.writers.sqlite import catalog
+from sidecar.writers.sqlite.cells import LIMITS, all_stored
+from sidecar.writers.sqlite.database import Database, TimedConnection
+from sidecar.writers.sqlite.errors import meaning, named, result_of
+from sidecar.writers.sqlite.offsets import read
+from sidecar.writers.sqlite.statements import Statements
+from sidecar.writers.tables.changes import changes
+from sidecar.writers.tables.moves import Move, judged, moves
+from sidecar.writers.tables.rows import RowMaker, Rows
+from sidecar.writers.tables.types import Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Rows for one statement: the columns of its parameters, and of which record of the batch each row is."""
+
+    statement: str
+    columns: Sequence[Cells]
+    records: Sequence[int]
+
+
+class RowRefused(Exception):  # noqa: N818 -- what happened
+    """SQLite did not take the row of the record ``record`` of the batch; the cause says why."""
+
+    def __init__(self, error: sqlite3.Error, record: int) -> None:
+        super().__init__(record)
+        self.error = error
+        self.record = record
+
+
+class SqliteWriter:
+    """Writes batches on one connection, which it opens when it is first needed, and again after trouble with the file."""
+
+    def __init__(self, database: Database, group: str) -> None:
+        self._database = database
+        self._group = group
+        self._statements = Statements(database.declared)
+        self._maker = RowMaker(database.declared, LIMITS)
+        self._types = [column.type for column in database.declared.columns]
+        self._key = [database.declared.columns.index(column) for column in database.declared.key]
+        self._connection: TimedConnection | None = None
+
+    def connect(self, deadline: float) -> None:
+        """Check the file, the tables, their columns, and that we may write."""
+        connection = self._opened(deadline)
+        try:
+            connection.limit(deadline)
+            complaints = catalog.complaints(connection, self._database.declared)
+        except sqlite3.Error as error:
+            self.close()
+            raise WriterUnavailable(f"{self._database.name}: {named(error)}") from error
+        if complaints:
+            raise WriterUnavailable(f"{self._database.name}: {'; '.join(complaints)}")
+
+    def write(self, batch: Batch, attempt: int, deadline: float) -> Result:  # noqa: ARG002 -- the Protocol's; the offsets tell a repeat
+        """Write the rows of ``batch`` and move its offsets, both or neither."""
+        rows = self._maker.rows(batch)
+        if isinstance(rows, Poison):
+            return rows
+        steps = self._steps(rows)
+        if time.monotonic() >= deadline:
+            return Retriable("no time is left to write to SQLite")
+        try:
+            return self._transact(self._opened(deadline), steps, moves(batch), deadline)
+        except WriterUnavailable as error:
+            return Systemic(str(error))
+        except RowRefused as refused:
+            return self._failed(refused.error, batch, refused.record)
+        except sqlite3.Error as error:
+            return self._failed(error, batch, None)
+
+    def close(self) -> None:
+        """Close the connection; what it had begun is rolled back."""
+        if self._connection is not None:
+            with suppress(sqlite3.Error):  # what was answered for is on the disk already
+                self._connection.close()
+            self._connection = None
+
+    def _transact(
+        self, connection: TimedConnection, steps: Sequence[Step], moved: Mapping[TopicPartition, Move], deadline: float
+    ) -> Result:
+        connection.limit(deadline)
+        connection.execute("BEGIN IMMEDIATE")
+        if self._move(connection, moved) != len(moved):
+            connection.execute("ROLLBACK")  # before the question: else it would see what we have just moved
+            return judged(moved, read(connection, self._statements.read(), self._group), "SQLite")
+        for step in steps:
+            _run(connection, step)
+        connection.execute("COMMIT")
+        return Delivered()
+
+    def _move(self, connection: TimedConnection, moved: Mapping[TopicPartition, Move]) -> int:
+        """Move the offsets, each if it is the expected one; return how many were."""
+        changed = 0
+        for tp, (expected, end) in moved.items():
+            if expected is None:
+                changed += connection.execute(self._statements.place(), (end, self._group, *tp)).rowcount
+            else:
+                changed += connection.execute(self._statements.advance(), (end, self._group, *tp, expected)).rowcount
+        return changed
+
+    def _steps(self, rows: Rows) -> Sequence[Step]:
+        if not self._key:
+            return [Step(self._statements.insert(), all_stored(self._types, rows.columns), range(rows.count))]
+        found = changes(rows, self._key)
+        key_types = [self._types[column] for column in self._key]
+        return [
+            Step(self._statements.upsert(), all_stored(self._types, found.upserts), found.upserted),
+            Step(self._statements.delete(), all_stored(key_types, found.deletes), found.deleted),
+        ]
+
+    def _opened(self, deadline: float) -> TimedConnection:
+        if self._connection is None or not self._database.holds(self._connection):
+            self.close()
+            self._connection = self._database.open(deadline)
+        return self._connection
+
+    def _failed(self, error: sqlite3.Error, batch: Batch, record: int | None) -> Result:
+        """Leave the transaction, and return what ``error`` means; the connection is kept unless the file is in trouble."""
+        if meaning(error) is Systemic:
+            self.close()
+        elif self._connection is not None and self._connection.in_transaction:
+            self._roll_back(self._connection)
+        return result_of(error, batch, record)
+
+    def _roll_back(self, connection: TimedConnection) -> None:
+        try:
+            connection.set_progress_handler(None, 0)  # however late it is
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self.close()
+
+
+def _run(connection: TimedConnection, step: Step) -> None:
+    """Run ``step``, row by row; raises RowRefused, or ``sqlite3.Error`` where it is not about a row."""
+    rows = zip(*step.columns, strict=True)
+    try:
+        connection.executemany(step.statement, rows)
+    except sqlite3.Error as error:
+        waiting = sum(1 for _ in rows)
+        if waiting == len(step.records):  # the statement itself cannot be run
+            raise
+        raise RowRefused(error, step.records[-1 - waiting]) from error
