@@ -55,7 +55,7 @@ def why(sidecar: RunningSidecar, name: str = "flush.failed") -> list[str]:
 
 @pytest.mark.parametrize("synchronous_commit", ["on", "off"])
 def test_fault_42_a_database_that_crashes_under_load_has_every_record_once(it: Table, synchronous_commit: str) -> None:
-    """Without synchronous commits it forgets rows and offsets, both together: the process is fenced, and begins again there."""
+    """Without synchronous commits it forgets rows and offsets, both together: the next flush of their partition is fenced, and begins again there."""
     it.query("ALTER ROLE {r} SET synchronous_commit = " + synchronous_commit)
     it.produce(LOAD)
     with it.sidecar() as sidecar:
@@ -65,6 +65,7 @@ def test_fault_42_a_database_that_crashes_under_load_has_every_record_once(it: T
             let_it_write(it, sidecar)
             it.server.crash()
             it.server.start()
+        it.produce(LOAD)
         end(it, sidecar)
         assert why(sidecar)
 

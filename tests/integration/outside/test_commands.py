@@ -28,7 +28,7 @@ def environ_without_kafka(**more: str) -> dict[str, str]:
         (
             ["--help"],
             [
-                *("run", "check", "config", "demo", "drain", "pause", "resume", "status"),
+                *("run", "check", "config", "demo", "drain", "pause", "resume", "status", "dlq"),
                 "SIDECAR_TOPICS",
                 "SIDECAR_KAFKA__BOOTSTRAP_SERVERS",
                 "SIDECAR_KAFKA__GROUP_ID",
@@ -61,7 +61,7 @@ def test_help_says_what_a_person_needs(arguments: list[str], helpful: list[str])
         ([], "the following arguments are required: COMMAND"),
         (
             ["runn"],
-            "invalid choice: 'runn' (choose from 'run', 'check', 'config', 'demo', 'drain', 'pause', 'resume', 'status', 'manifest')",
+            "invalid choice: 'runn' (choose from 'run', 'check', 'config', 'demo', 'drain', 'pause', 'resume', 'status', 'dlq', 'manifest')",
         ),
         (["run", "--fast"], "unrecognized arguments: --fast"),
         (["demo", "--strategy", "hope"], "argument --strategy: invalid choice: 'hope'"),
