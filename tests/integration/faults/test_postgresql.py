@@ -66,6 +66,7 @@ def test_fault_42_a_database_that_crashes_under_load_has_every_record_once(it: T
             it.server.crash()
             it.server.start()
         it.produce(LOAD)
+        it.wait_rows(it.produced)
         end(it, sidecar)
         assert why(sidecar)
 
