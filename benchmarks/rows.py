@@ -1,4 +1,4 @@
-"""Rows into PostgreSQL without Kafka, in batches from memory: the yardstick, and the sidecar's writer alone.
+"""Rows into a database without Kafka, in batches from memory: the yardstick, and the sidecar's writer alone.
 
 ``bare`` is what psycopg's documentation shows: binary COPY, the types set, ``write_row`` for each row, a commit a batch. The others
 call the writer as a flusher does. Prints one JSON object, like :mod:`benchmarks.subject`.
