@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import http, kafka, memory, own_cost, page, postgresql, scrape, sqlite
+from benchmarks import bisection, http, kafka, memory, own_cost, page, postgresql, scrape, sqlite
 from benchmarks.measure import Bench
 from benchmarks.table import Row, machine, table, write
 from tests.parts.kafka import real_kafka
@@ -22,6 +22,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
     "page": page.viewers,
     "kafka": kafka.copying,
     "postgresql": postgresql.exactly_once,
+    "bisection": bisection.one_bad_record,
     "sqlite": sqlite.exactly_once,
 }
 
