@@ -53,6 +53,7 @@ from sidecar.settings import (
     consumer_config,
     engine_config,
     fingerprint,
+    login_changed,
     max_poll_interval,
     memory_limit,
     writer_kind,
@@ -106,9 +107,10 @@ class App:
             settings.on_offset_out_of_range,
             kind.needs_headers or letters is not None,
             kind.commits_with_records,
+            login_changed(settings),
         )
         self._watch = Watch(log, time.time)
-        self._offsets = build_log_offsets(properties)
+        self._offsets = build_log_offsets(properties, login_changed(settings))
         client = build_consumer(properties, wanted, self._offsets, engine.epoch, Tell(kafka_log.trouble, kafka_log.out_of_range))
         self._flushers = Flushers(
             kind.create,
@@ -264,7 +266,7 @@ def _grace_problem(settings: Settings) -> str | None:
 
 def _dead_letters(settings: Settings, topic: str, outcomes: SimpleQueue[Outcome]) -> DeadLetterProducer:
     address = Address(topic, settings.topics)
-    return build_dead_letters(consumer_config(settings), address, settings.kafka.group_id, outcomes.put)
+    return build_dead_letters(consumer_config(settings), address, settings.kafka.group_id, outcomes.put, login_changed(settings))
 
 
 def _marker(settings: Settings) -> Marker | None:

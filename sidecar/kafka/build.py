@@ -17,6 +17,7 @@ from sidecar.kafka.connection import Properties, connection
 from sidecar.kafka.consumer import Clocks, KafkaConsumer
 from sidecar.kafka.dead_letters import KafkaDeadLetters
 from sidecar.kafka.log_offsets import LogOffsets
+from sidecar.kafka.login import Changed, never
 from sidecar.kafka.place import Place
 from sidecar.kafka.resets import OnOutOfRange, Resets
 from sidecar.kafka.starts import OutOfRange, Start, Starts
@@ -35,6 +36,7 @@ class Wanted:
     on_out_of_range: OnOutOfRange
     with_headers: bool
     with_place: bool = False
+    login: Changed = never
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +47,19 @@ class Tell:
     out_of_range: Callable[[OutOfRange, str], None]
 
 
-def build_log_offsets(properties: Properties) -> LogOffsets:
+def build_log_offsets(properties: Properties, login: Changed = never) -> LogOffsets:
     """Return a client of its own that asks for offsets, as a consumer with ``properties`` would see them."""
     committed_only = properties.get("isolation.level", "read_committed") == "read_committed"
     isolation = IsolationLevel.READ_COMMITTED if committed_only else IsolationLevel.READ_UNCOMMITTED
     with naming_the_setting():
-        return LogOffsets(connection(properties), isolation)
+        return LogOffsets(connection(properties), isolation, login)
 
 
 def build_dead_letters(
-    properties: Properties, address: Address, group: str, answer: Callable[[DeadLetterFinished], None]
+    properties: Properties, address: Address, group: str, answer: Callable[[DeadLetterFinished], None], login: Changed = never
 ) -> KafkaDeadLetters:
     """Return the producer of dead letters, on the cluster that a consumer with ``properties`` reads."""
-    return KafkaDeadLetters(connection(properties), address, group, answer)
+    return KafkaDeadLetters(connection(properties), address, group, answer, login)
 
 
 def build_consumer(properties: Properties, wanted: Wanted, offsets: LogOffsets, epoch_of: EpochOf, tell: Tell) -> KafkaConsumer:
@@ -73,6 +75,7 @@ def build_consumer(properties: Properties, wanted: Wanted, offsets: LogOffsets, 
             resets=Resets(wanted.on_out_of_range, starts, tell.out_of_range),
             trouble=Trouble(time.monotonic, tell.trouble),
             clocks=Clocks(time.monotonic, time.time),
+            login=wanted.login,
             place=Place() if wanted.with_place else None,
         )
 

@@ -28,6 +28,7 @@ from sidecar.core.events import CommitFinished
 from sidecar.core.records import Chunk, TopicPartition
 from sidecar.kafka.columns import Columns, partition_of, topic_of
 from sidecar.kafka.errors import Meaning, classify, describe
+from sidecar.kafka.login import Changed, never, renew
 from sidecar.kafka.place import Place
 from sidecar.kafka.refetched import STATISTICS_INTERVAL_MS, Refetched
 from sidecar.kafka.resets import Resets
@@ -74,10 +75,11 @@ class KafkaConsumer:
         trouble: Trouble,
         clocks: Clocks,
         place: Place | None = None,
+        login: Changed = never,
     ) -> None:
         """Create the client; nothing is sent until :meth:`join`. Raises KafkaException for properties that librdkafka refuses.
 
-        ``place`` is there where a writer wants to know it.
+        ``place`` is there where a writer wants to know it, ``login`` tells when the user or the password have changed.
         """
         self._topics = list(topics)
         self._columns = columns
@@ -85,6 +87,7 @@ class KafkaConsumer:
         self._resets = resets
         self._trouble = trouble
         self._clocks = clocks
+        self._login = login
         self._place = place
         self._owned: set[TopicPartition] = set()
         self._paused: set[TopicPartition] = set()
@@ -146,7 +149,8 @@ class KafkaConsumer:
         self._resume(positions)
 
     def positions(self) -> dict[TopicPartition, int]:
-        """Return where the client stands."""
+        """Return where the client stands. This is asked once a second, so it is the moment to look at the login, too."""
+        renew(self._consumer, self._login)
         answers = self._consumer.position([KafkaPartition(*tp) for tp in self._owned])
         return {TopicPartition(a.topic, a.partition): a.offset for a in answers if a.offset >= 0}
 

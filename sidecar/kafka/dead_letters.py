@@ -19,6 +19,7 @@ from sidecar.core.actions import DeadLetter
 from sidecar.core.events import DeadLetterFinished
 from sidecar.kafka.address import Address
 from sidecar.kafka.letter_headers import headers_of
+from sidecar.kafka.login import Changed, never, renew
 from sidecar.kafka.outbox import fatal_raised
 
 TIMEOUT = 20.0
@@ -45,8 +46,12 @@ class KafkaDeadLetters:
         address: Address,
         group: str,
         answer: Callable[[DeadLetterFinished], None],
+        login: Changed = never,
     ) -> None:
-        """Produce by ``connection``, the properties that say how to reach the brokers; ``answer`` is called on any thread."""
+        """Produce by ``connection``, the properties that say how to reach the brokers; ``answer`` is called on any thread.
+
+        ``login`` tells when the user or the password have changed.
+        """
         self._config: dict[str, Any] = {
             **connection,
             "enable.idempotence": True,
@@ -60,6 +65,7 @@ class KafkaDeadLetters:
         self._address = address
         self._group = group
         self._answer = answer
+        self._login = login
         self._open: Dispatches | None = None
         self._needed = threading.Event()
         self._ending = threading.Event()
@@ -98,7 +104,9 @@ class KafkaDeadLetters:
             if open_ is None:
                 self._needed.wait()
                 self._needed.clear()
-            elif not open_.serve():
+                continue
+            renew(open_, self._login)
+            if not open_.serve():
                 self._open = None
 
 
@@ -126,6 +134,10 @@ class Dispatches:
             self._finish(number, "too many dead letters wait for their topic")
         except KafkaException as raised:
             self._finish(number, _describe(raised.args[0], topic))
+
+    def set_sasl_credentials(self, username: str, password: str, /) -> None:
+        """Use these for the connections that it makes from now on."""
+        self._producer.set_sasl_credentials(username, password)
 
     def serve(self) -> bool:
         """Wait for answers. False: the producer has failed for good, and everything is answered for."""

@@ -14,6 +14,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from sidecar.core.records import TopicPartition
+from sidecar.kafka.login import Changed, never, renew
 
 OUTDATED = frozenset(
     {
@@ -29,13 +30,14 @@ OUTDATED = frozenset(
 class LogOffsets:
     """Asks for offsets."""
 
-    def __init__(self, config: Mapping[str, str | int | bool], isolation: IsolationLevel) -> None:
+    def __init__(self, config: Mapping[str, str | int | bool], isolation: IsolationLevel, login: Changed = never) -> None:
         """Connect as ``config`` (librdkafka's connection properties) says; nothing is sent yet.
 
         It logs nothing: what it would say of the connection, the consumer says too, and that goes to our own log.
         """
         self._admin = AdminClient({**config, "log_level": 0})
         self._isolation = isolation
+        self._login = login
 
     def ends(self, tps: Iterable[TopicPartition], timeout: float) -> dict[TopicPartition, int]:
         """Return the log end offsets, as far as they are known within ``timeout`` seconds."""
@@ -53,6 +55,7 @@ class LogOffsets:
         return {**found, **self.ends(beyond, timeout)} if beyond else found
 
     def _ask(self, tps: Iterable[TopicPartition], spec: OffsetSpec, timeout: float) -> dict[TopicPartition, int]:
+        renew(self._admin, self._login)
         offsets, outdated = self._answers(tps, spec, timeout)
         if outdated:
             self._look_again({tp.topic for tp in outdated}, timeout)

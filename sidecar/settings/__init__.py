@@ -19,7 +19,7 @@ fingerprint          the hash that tells processes with different settings apart
 from sidecar.settings.fingerprint import fingerprint
 from sidecar.settings.load import load_settings
 from sidecar.settings.model import Settings
-from sidecar.settings.parts import consumer_config, engine_config, max_poll_interval, memory_limit, writer_kind
+from sidecar.settings.parts import consumer_config, engine_config, login_changed, max_poll_interval, memory_limit, writer_kind
 
 __all__ = [
     "Settings",
@@ -27,6 +27,7 @@ __all__ = [
     "engine_config",
     "fingerprint",
     "load_settings",
+    "login_changed",
     "max_poll_interval",
     "memory_limit",
     "writer_kind",

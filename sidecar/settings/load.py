@@ -112,7 +112,10 @@ def _named_after_pod(settings: Settings, environ: Environ) -> Settings:
 
 
 def _following_its_file(settings: Settings, given: Mapping[str, Given]) -> Settings:
-    """Let a token that is in a file be what is in it from then on."""
+    """Let a token that is in a file be what is in it from then on, and remember the files of Kafka's login."""
+    login = {"user": given.get("SIDECAR_KAFKA__SASL_USERNAME"), "password": given.get("SIDECAR_KAFKA__SASL_PASSWORD")}
+    files = {name: said.file for name, said in login.items() if said is not None and said.file is not None}
+    settings = settings.model_copy(update={"kafka": settings.kafka.with_login_files(files)})
     token, said = settings.http.token, given.get(TOKEN)
     if token is None or said is None or said.file is None:
         return settings

@@ -7,10 +7,11 @@ has worked it out. The descriptions are the reference's (docs/SETTINGS.md).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from sidecar.settings import units
@@ -105,6 +106,19 @@ class Kafka(Section):
 
     bootstrap_servers: str = Field(min_length=1, description="brokers to ask first, `host:port`, comma-separated")
     group_id: str = Field(min_length=1, description="the consumer group, whose committed offsets say where to go on")
+
+    _login_files: Mapping[str, Path] = PrivateAttr(default_factory=dict)
+
+    @property
+    def login_files(self) -> Mapping[str, Path]:
+        """The files of the user and the password of SASL, as far as they are in one: ``user``, ``password``."""
+        return self._login_files
+
+    def with_login_files(self, files: Mapping[str, Path]) -> Self:
+        """Return the same with ``files``."""
+        copy = self.model_copy()
+        copy._login_files = files  # noqa: SLF001 -- pydantic's way to keep what is no setting
+        return copy
 
     @property
     def given(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from math import inf
 from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, OnPoison, Policy, RetryLimits, Strategy
 from sidecar.core.errors import ConfigurationError
 from sidecar.settings import kafka_properties, memory, units
+from sidecar.settings.login_files import Changed, follow
 from sidecar.settings.model import Buffer, DeadLetter, Settings
 from sidecar.writers import registry
 from sidecar.writers.options import Option, Value
@@ -69,6 +70,13 @@ def consumer_config(settings: Settings) -> dict[str, str | int | bool]:
         if alias in given:
             del chosen[name]
     return {**chosen, **given, **kafka_properties.FIXED}
+
+
+def login_changed(settings: Settings) -> Changed:
+    """Return what a client of Kafka asks about its login, for itself."""
+    properties = consumer_config(settings)
+    user, password = (str(properties.get(name, "")) for name in ("sasl.username", "sasl.password"))
+    return follow(user, password, settings.kafka.login_files)
 
 
 def max_poll_interval(settings: Settings) -> float:

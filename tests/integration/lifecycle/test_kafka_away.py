@@ -122,6 +122,27 @@ def test_a_wrong_password_is_told_without_it_and_the_right_one_is_taken(kafka: R
         it.assert_all_taken_once()
 
 
+def test_a_password_that_is_exchanged_in_its_file_is_taken_without_a_restart(kafka: RealKafka, tmp_path: Path) -> None:
+    if kafka.sasl_bootstrap is None:
+        part_missing(f"Kafka {kafka.kind} has no listener that asks for a password", "let the tests start Kafka from its jars")
+    file = tmp_path / "password"
+    file.write_text(SECRET, "utf-8")
+    login = {"KAFKA__BOOTSTRAP_SERVERS": kafka.sasl_bootstrap, "KAFKA__SECURITY_PROTOCOL": "SASL_PLAINTEXT"}
+    login |= {"KAFKA__SASL_MECHANISM": "PLAIN", "KAFKA__SASL_USERNAME": SASL_USER, "KAFKA__SASL_PASSWORD_FILE": str(file)}
+    with scene(kafka, tmp_path, records=1_000, settings=login) as it, it.sidecar() as sidecar:
+        assert_waits(sidecar, "_AUTHENTICATION", "SIDECAR_KAFKA__SASL_*")
+        renewed = tmp_path / "renewed"
+        renewed.write_text(SASL_PASSWORD, "utf-8")
+        renewed.replace(file)
+        it.wait_taken(it.produced)
+        drain(sidecar)
+        it.assert_all_taken_once()
+        assert len(sidecar.events("kafka.login_changed")) >= 1
+        log = sidecar.child.log.read_text("utf-8")
+        assert SECRET not in log
+        assert SASL_PASSWORD not in log
+
+
 def lines_of(sidecar: SidecarProcess, error: str) -> list[str]:
     """Return what the log tells of an error, in the order in which it was told."""
     return [line["reason"] for line in sidecar.events("kafka.trouble") if line["error"] == error]
