@@ -150,7 +150,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('kafka-sidecar')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add(commands, "run", _run, "consume until SIGTERM, then drain and exit", RUN)
-    _add(commands, "check", _check, "check the settings, and that Kafka, the topics and the writer can be reached", CHECK)
+    check = _add(commands, "check", _check, "check the settings, and that Kafka, the topics and the writer can be reached", CHECK)
+    check.add_argument("--ddl", action="store_true", help="only print the SQL that makes the tables of the writer")
     _add(commands, "config", _config, "print the effective settings, where each comes from, secrets redacted", CONFIG)
     demo = _add(commands, "demo", _demo, "show it at work for half a minute, on an embedded broker", DEMO)
     demo.add_argument(
@@ -269,12 +270,25 @@ def _config(_options: argparse.Namespace, _stop: StopRequest) -> int:
     return ExitStatus.DRAINED
 
 
-def _check(_options: argparse.Namespace, _stop: StopRequest) -> int:
+def _check(options: argparse.Namespace, _stop: StopRequest) -> int:
     """Print a line for each thing that is checked; 0 when all can work, 1 when one cannot be reached."""
     settings = _settings()
+    if options.ddl:
+        return _print_ddl(settings)
     print("settings   ok")
     reached = [_check_kafka(settings), _check_writer(settings)]
     return ExitStatus.DRAINED if all(reached) else ExitStatus.FAILED
+
+
+def _print_ddl(settings: Settings) -> int:
+    """Print what makes the writer's tables; nothing is connected to."""
+    from sidecar.settings import writer_kind  # noqa: PLC0415 -- see above
+
+    kind = writer_kind(settings)
+    if kind.ddl is None:
+        raise ConfigurationError(f"SIDECAR_WRITER__URL: {kind.name} has no tables, so there is nothing to make")
+    print(kind.ddl())
+    return ExitStatus.DRAINED
 
 
 def _check_kafka(settings: Settings) -> bool:

@@ -116,6 +116,21 @@ def test_properties_that_only_the_client_can_judge_are_told_the_same_way(
     assert SECRET not in ended.out + ended.err
 
 
+@pytest.mark.parametrize("url", ["postgresql://me:hunter2@db/billing", "sqlite:///var/data/orders.db"])
+def test_check_prints_the_sql_that_makes_the_tables_and_connects_to_nothing(url: str) -> None:
+    ended = command("check", "--ddl", environ=environ_without_kafka(WRITER__URL=url, WRITER__TABLE="orders"))
+    assert (ended.status, ended.err) == (0, "")
+    assert 'CREATE TABLE IF NOT EXISTS "orders"' in ended.out
+    assert 'CREATE TABLE IF NOT EXISTS "kafka_sidecar_offsets"' in ended.out
+    assert "hunter2" not in ended.out
+
+
+def test_a_writer_without_tables_has_no_sql() -> None:
+    ended = command("check", "--ddl", environ=environ_without_kafka(WRITER__URL="discard:"))
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == "SIDECAR_WRITER__URL: discard: has no tables, so there is nothing to make\n"
+
+
 def test_a_pattern_that_the_client_cannot_read_exits_2() -> None:
     ended = command("run", environ=environ_without_kafka(TOPICS="^orders(?=x)", HTTP__LISTEN="127.0.0.1:0"))
     assert ended.status == 2
