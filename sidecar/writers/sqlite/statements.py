@@ -18,21 +18,21 @@ class Statements:
         self._table = quoted(declared.table[-1])
         self._offsets = quoted(declared.offsets_table[-1])
 
-    def insert(self) -> str:
-        """Return the statement that appends a row of the declared columns."""
+    def insert(self, rows: int) -> str:
+        """Return the statement that appends ``rows`` rows of the declared columns."""
         columns = self._declared.columns
-        return f"INSERT INTO {self._table} ({_names(columns)}) VALUES ({_places(columns)})"  # noqa: S608 -- names, quoted
+        return f"INSERT INTO {self._table} ({_names(columns)}) VALUES {_places(columns, rows)}"  # noqa: S608 -- names, quoted
 
-    def upsert(self) -> str:
-        """Return the statement that inserts or replaces a row of the declared columns."""
+    def upsert(self, rows: int) -> str:
+        """Return the statement that inserts or replaces ``rows`` rows of the declared columns."""
         others = [column for column in self._declared.columns if column not in self._declared.key]
         new = ", ".join(f"{quoted(column.name)} = excluded.{quoted(column.name)}" for column in others)
-        return f"{self.insert()} ON CONFLICT ({_names(self._declared.key)}) DO {f'UPDATE SET {new}' if new else 'NOTHING'}"
+        return f"{self.insert(rows)} ON CONFLICT ({_names(self._declared.key)}) DO {f'UPDATE SET {new}' if new else 'NOTHING'}"
 
-    def delete(self) -> str:
-        """Return the statement that deletes the row of a primary key."""
-        same = " AND ".join(f"{quoted(column.name)} = ?" for column in self._declared.key)
-        return f"DELETE FROM {self._table} WHERE {same}"  # noqa: S608 -- names, quoted
+    def delete(self, rows: int) -> str:
+        """Return the statement that deletes the rows of ``rows`` primary keys."""
+        key = self._declared.key
+        return f"DELETE FROM {self._table} WHERE ({_names(key)}) IN (VALUES {_places(key, rows)})"  # noqa: S608 -- names, quoted
 
     def advance(self) -> str:
         """Return the statement that moves an offset: (next, group, topic, partition, expected)."""
@@ -62,5 +62,5 @@ def _names(columns: Sequence[Column]) -> str:
     return ", ".join(quoted(column.name) for column in columns)
 
 
-def _places(columns: Sequence[Column]) -> str:
-    return ", ".join("?" * len(columns))
+def _places(columns: Sequence[Column], rows: int) -> str:
+    return ", ".join([f"({', '.join('?' * len(columns))})"] * rows)

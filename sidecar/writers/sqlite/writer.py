@@ -1,15 +1,17 @@
 """The transaction of a batch: the offsets are moved, then the rows are written, then both are committed.
 
 It begins by taking SQLite's one lock for writing (``BEGIN IMMEDIATE``), so nobody can come between the comparison and the commit. Rows go in
-one by one within it, so of a row that is refused it is known which record it is of. Where a commit failed, and nobody knows what came of it,
-the batch is repeated, and finds its own end in the offsets if it was written.
+many to a statement: each statement gives the interpreter's lock away, and takes it back from a busy loop. Where a row is refused all is rolled back, and
+done again row by row: then it is known which record it is of. Where a commit failed, and nobody knows what came of it, the batch is repeated, and finds
+its own end in the offsets if it was written.
 """
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -27,12 +29,15 @@ from sidecar.writers.tables.moves import Move, judged, moves
 from sidecar.writers.tables.rows import RowMaker, Rows
 from sidecar.writers.tables.types import Cells
 
+_AT_ONCE = 50
+"""Rows to a statement. Measured, 7 columns and 200 bytes: 2.8 µs of CPU a row beside a busy thread, 3.6 with one row; more gains nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Rows for one statement: the columns of its parameters, and of which record of the batch each row is."""
+    """Rows for one kind of statement, by their number; the columns of its parameters, and of which record of the batch each row is."""
 
-    statement: str
+    statement: Callable[[int], str]
     columns: Sequence[Cells]
     records: Sequence[int]
 
@@ -79,7 +84,7 @@ class SqliteWriter:
         if time.monotonic() >= deadline:
             return Retriable("no time is left to write to SQLite")
         try:
-            return self._transact(self._opened(deadline), steps, moves(batch), deadline)
+            return self._written(self._opened(deadline), steps, moves(batch), deadline)
         except WriterUnavailable as error:
             return Systemic(str(error))
         except RowRefused as refused:
@@ -94,16 +99,32 @@ class SqliteWriter:
                 self._connection.close()
             self._connection = None
 
-    def _transact(
+    def _written(
         self, connection: TimedConnection, steps: Sequence[Step], moved: Mapping[TopicPartition, Move], deadline: float
     ) -> Result:
         connection.limit(deadline)
+        try:
+            return self._transact(connection, steps, moved, run_many)
+        except sqlite3.Error as error:
+            if meaning(error) is not Poison:
+                raise
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        return self._transact(connection, steps, moved, _run_each)
+
+    def _transact(
+        self,
+        connection: TimedConnection,
+        steps: Sequence[Step],
+        moved: Mapping[TopicPartition, Move],
+        run: Callable[[TimedConnection, Step], None],
+    ) -> Result:
         connection.execute("BEGIN IMMEDIATE")
         if self._move(connection, moved) != len(moved):
             connection.execute("ROLLBACK")  # before the question: else it would see what we have just moved
             return judged(moved, read(connection, self._statements.read(), self._group), "SQLite")
         for step in steps:
-            _run(connection, step)
+            run(connection, step)
         connection.execute("COMMIT")
         return Delivered()
 
@@ -119,12 +140,12 @@ class SqliteWriter:
 
     def _steps(self, rows: Rows) -> Sequence[Step]:
         if not self._key:
-            return [Step(self._statements.insert(), all_stored(self._types, rows.columns), range(rows.count))]
+            return [Step(self._statements.insert, all_stored(self._types, rows.columns), range(rows.count))]
         found = changes(rows, self._key)
         key_types = [self._types[column] for column in self._key]
         return [
-            Step(self._statements.upsert(), all_stored(self._types, found.upserts), found.upserted),
-            Step(self._statements.delete(), all_stored(key_types, found.deletes), found.deleted),
+            Step(self._statements.upsert, all_stored(self._types, found.upserts), found.upserted),
+            Step(self._statements.delete, all_stored(key_types, found.deletes), found.deleted),
         ]
 
     def _opened(self, deadline: float) -> TimedConnection:
@@ -149,13 +170,27 @@ class SqliteWriter:
             self.close()
 
 
-def _run(connection: TimedConnection, step: Step) -> None:
+def run_many(connection: TimedConnection, step: Step) -> None:
+    """Run ``step``, many rows to a statement; raises ``sqlite3.Error``."""
+    width = len(step.columns)
+    at_once = max(1, min(_AT_ONCE, connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // width))
+    cells = list(itertools.chain.from_iterable(zip(*step.columns, strict=True)))
+    whole = len(step.records) // at_once * at_once * width
+    connection.executemany(step.statement(at_once), _pieces(cells[:whole], at_once * width))
+    connection.executemany(step.statement(1), _pieces(cells[whole:], width))
+
+
+def _run_each(connection: TimedConnection, step: Step) -> None:
     """Run ``step``, row by row; raises RowRefused, or ``sqlite3.Error`` where it is not about a row."""
     rows = zip(*step.columns, strict=True)
     try:
-        connection.executemany(step.statement, rows)
+        connection.executemany(step.statement(1), rows)
     except sqlite3.Error as error:
         waiting = sum(1 for _ in rows)
         if waiting == len(step.records):  # the statement itself cannot be run
             raise
         raise RowRefused(error, step.records[-1 - waiting]) from error
+
+
+def _pieces(cells: Sequence[object], size: int) -> Iterator[Sequence[object]]:
+    return (cells[at : at + size] for at in range(0, len(cells), size))

@@ -94,6 +94,23 @@ def test_a_row_that_is_refused_is_named_where_rows_replace_each_other(stage: Sta
     assert stage.query("SELECT id, n FROM t ORDER BY id") == [("a", 1), ("b", 1)]
 
 
+@pytest.mark.parametrize("bad", [0, 49, 50, 99, 100, 119])
+@pytest.mark.parametrize("key", ["", "offset"], ids=["appended", "replaced"])
+def test_a_row_that_is_refused_is_named_wherever_it_is_among_many(stage: Stage, bad: int, key: str) -> None:
+    writer = stage.writer(value="text", key=key)
+    writer.connect(soon())
+    stage.query(f"CREATE TRIGGER r BEFORE INSERT ON t WHEN NEW.value = '{bad}' BEGIN SELECT RAISE(ABORT, 'no'); END")
+
+    result = write(writer, orders(0, 120, None))
+
+    assert isinstance(result, Poison)
+    assert [failure.offset for failure in result.named] == [bad]
+    assert (stage.column("offset"), stage.stored()) == ([], {})
+    stage.query("DROP TRIGGER r")
+    assert write(writer, orders(0, 120, None)) == Delivered()
+    assert stage.column("offset") == list(range(120))
+
+
 def test_a_constraint_that_is_looked_at_in_the_end_refuses_the_batch_without_a_name(stage: Stage) -> None:
     stage.query("CREATE TABLE p (id INTEGER PRIMARY KEY)")
     stage.query("CREATE TABLE t (id INTEGER REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED)")

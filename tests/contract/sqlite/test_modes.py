@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from sidecar.core.records import UNREADABLE, Batch
 from sidecar.core.results import Delivered
+from sidecar.writers.sqlite.database import TimedConnection
+from sidecar.writers.sqlite.statements import Statements
+from sidecar.writers.sqlite.writer import Step, run_many
+from sidecar.writers.tables.declared import OPTIONS, declared
 from tests.contract.batches import chunk
 from tests.contract.sqlite.stage import ORDERS, Stage, orders, soon, write
 
@@ -85,6 +91,34 @@ def test_a_record_replaces_the_row_of_its_key_and_a_tombstone_deletes_it(stage: 
 
     assert stage.query("SELECT * FROM t ORDER BY id") == [("a", 5), ("c", 3), ("d", None)]
     assert stage.stored() == {ORDERS: 9}
+
+
+@pytest.mark.parametrize("count", [1, 49, 50, 51, 120])
+def test_any_number_of_rows_is_written_replaced_and_deleted(stage: Stage, count: int) -> None:
+    writer = stage.writer(columns="id=@key.id:bigint, part=@key.part:text, n=$:text", key="id, part")
+    keys = [b'{"id":%d,"part":"x"}' % n for n in range(count)]
+    for n, values in enumerate(([b"1"] * count, [b"2"] * count)):
+        assert write(writer, Batch.of([chunk(values, keys=keys, offset=n * count)])) == Delivered()
+        assert stage.query("SELECT count(*), min(n), max(n) FROM t") == [(count, f"{n + 1}", f"{n + 1}")]
+
+    left = Batch.of([chunk([b"3", *[None] * (count - 1)], keys=keys, offset=2 * count)])
+    assert write(writer, left) == Delivered()
+    assert stage.query("SELECT id, n FROM t") == [(0, "3")]
+
+
+@pytest.mark.parametrize("parameters", [3, 20, 32_766])
+def test_a_statement_has_no_more_parameters_than_this_sqlite_takes(stage: Stage, parameters: int) -> None:
+    statements = Statements(
+        declared(
+            {name: option.default for name, option in OPTIONS.items()}
+            | {"table": "t", "columns": "a=@offset:bigint, b=@partition:bigint, c=@topic:text"}
+        )
+    )
+    with closing(sqlite3.connect(stage.path, factory=TimedConnection, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE t (a, b, c)")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, parameters)
+        run_many(connection, Step(statements.insert, [range(130), [0] * 130, ["x"] * 130], range(130)))
+    assert stage.column("a") == list(range(130))
 
 
 def test_rows_can_be_known_by_several_columns_and_by_nothing_else(stage: Stage) -> None:
