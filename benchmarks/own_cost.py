@@ -13,7 +13,7 @@ from benchmarks.table import Row
 from tests.parts.topics import create_topic, fresh_name
 
 RECORDS = 2_000_000
-ROUNDS = 5
+ROUNDS = 9
 TAIL_RATE = 20_000
 TAIL_SECONDS = 10
 TAIL_ROUNDS = 3

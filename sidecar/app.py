@@ -107,6 +107,7 @@ class App:
             settings.on_offset_out_of_range,
             kind.needs_headers or letters is not None,
             kind.commits_with_records,
+            kind.stored_offsets is not None,
             login_changed(settings),
         )
         self._watch = Watch(log, time.time)

@@ -29,13 +29,14 @@ INTERNAL = "^__.*"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be consumed, and how; ``with_place`` where a writer fences with our place in the group."""
+    """What is to be consumed, and how; ``with_place`` where a writer fences with our place in the group, ``starts_told`` where the downstream says where to start."""
 
     topics: Sequence[str]
     start: Start
     on_out_of_range: OnOutOfRange
     with_headers: bool
     with_place: bool = False
+    starts_told: bool = False
     login: Changed = never
 
 
@@ -75,6 +76,7 @@ def build_consumer(properties: Properties, wanted: Wanted, offsets: LogOffsets, 
             resets=Resets(wanted.on_out_of_range, starts, tell.out_of_range),
             trouble=Trouble(time.monotonic, tell.trouble),
             clocks=Clocks(time.monotonic, time.time),
+            starts_told=wanted.starts_told,
             login=wanted.login,
             place=Place() if wanted.with_place else None,
         )

@@ -7,6 +7,8 @@ What it takes care of, since each of these loses or repeats records elsewhere:
 - ``pause()`` throws away what was prefetched, and ``resume()`` alone can take a second. So a resume always seeks.
 - Under a backlog the client serves the first partitions alone. So they take turns (:mod:`sidecar.kafka.turns`).
 - A pause outlives the assignment: a partition that left while it was paused comes back paused. So an assignment lifts it.
+- A partition that is paused as soon as it is assigned, and sought and resumed some milliseconds later, mostly gives its first record after a second. So one whose
+  start the downstream will tell is *awaited*: it is ours, but the client fetches it only from when it is told where.
 - A late explicit commit is accepted by the broker even for a partition that another member owns. So commits are made only of current
   partitions, by the engine's order, and never from ``on_lost``.
 - ``close()`` with an asynchronous commit outstanding blocks for a session timeout when the broker is away. So its caller settles commits first.
@@ -74,12 +76,14 @@ class KafkaConsumer:
         resets: Resets,
         trouble: Trouble,
         clocks: Clocks,
+        starts_told: bool = False,
         place: Place | None = None,
         login: Changed = never,
     ) -> None:
         """Create the client; nothing is sent until :meth:`join`. Raises KafkaException for properties that librdkafka refuses.
 
-        ``place`` is there where a writer wants to know it, ``login`` tells when the user or the password have changed.
+        ``starts_told`` is True where the downstream knows where partitions start: then the first :meth:`resume` of each says it. ``place`` is there
+        where a writer wants to know it, ``login`` tells when the user or the password have changed.
         """
         self._topics = list(topics)
         self._columns = columns
@@ -89,7 +93,9 @@ class KafkaConsumer:
         self._clocks = clocks
         self._login = login
         self._place = place
+        self._starts_told = starts_told
         self._owned: set[TopicPartition] = set()
+        self._awaited: set[TopicPartition] = set()
         self._paused: set[TopicPartition] = set()
         self._turns = Turns()
         self._refetched = Refetched()
@@ -270,8 +276,12 @@ class KafkaConsumer:
 
     def _resume(self, positions: Mapping[TopicPartition, int | None]) -> None:
         self._lift_pauses(positions)
+        awaited = self._awaited.intersection(positions)
+        self._awaited -= awaited
+        if awaited:
+            self._consumer.incremental_assign([_at(tp, positions[tp]) for tp in awaited])
         for tp, position in positions.items():
-            if position is not None:
+            if position is not None and tp not in awaited:
                 self._seek(tp, position)
 
     def _lift_pauses(self, tps: Iterable[TopicPartition]) -> None:
@@ -296,7 +306,9 @@ class KafkaConsumer:
     def _on_assign(self, tps: Sequence[TopicPartition]) -> None:
         beginnings = self._starts.of(self._consumer, tps)
         self._lift_pauses(self._paused.intersection(tps))
-        self._consumer.incremental_assign([_at(tp, start) for tp, start in beginnings.offsets.items()])
+        if self._starts_told:
+            self._awaited.update(tps)
+        self._consumer.incremental_assign([_at(tp, start) for tp, start in beginnings.offsets.items() if tp not in self._awaited])
         self._owned.update(tps)
         if tps:
             self._trouble.over()
@@ -313,8 +325,9 @@ class KafkaConsumer:
 
     def _give_up(self, tps: Sequence[TopicPartition]) -> None:
         """End the assignment of ``tps``. The client does so by itself, but not when a resume inside the callback assigned something anew."""
-        self._consumer.incremental_unassign([KafkaPartition(*tp) for tp in tps])
+        self._consumer.incremental_unassign([KafkaPartition(*tp) for tp in set(tps) - self._awaited])
         self._owned.difference_update(tps)
+        self._awaited.difference_update(tps)
         self._resets.forget(tps)
         self._turns.forget(tps)
         self._publish_place()

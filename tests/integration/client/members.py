@@ -33,6 +33,7 @@ class Member:
         start: Start = "earliest",
         policy: OnOutOfRange = "stop",
         topic: str = TOPIC,
+        starts_told: bool = False,
         **properties: str | int,
     ) -> None:
         """``topic`` may be a pattern; ``properties`` have ``_`` for each ``.``."""
@@ -56,7 +57,7 @@ class Member:
         }
         tell = Tell(lambda *words: self.trouble.append(words), lambda *words: self.out_of_range.append(words))
         offsets = build_log_offsets(config)
-        wanted = Wanted([topic], start, policy, with_headers=True, with_place=True)
+        wanted = Wanted([topic], start, policy, with_headers=True, with_place=True, starts_told=starts_told)
         self.client: KafkaConsumer = build_consumer(config, wanted, offsets, self.notes.epoch_of, tell)
 
     def __enter__(self) -> Self:

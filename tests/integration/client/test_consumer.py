@@ -91,6 +91,32 @@ def test_only_what_is_resumed_flows(cluster: MockCluster) -> None:
     assert (chunk.tp, later.tp) == (P1, P0)
 
 
+def test_where_the_downstream_tells_the_starts_nothing_comes_before_it_does(cluster: MockCluster) -> None:
+    cluster.produce(P0, *numbered(0, 50))
+    cluster.commit(GROUP, {P0: 10})
+    with Member(cluster, starts_told=True) as member:
+        member.poll_until(lambda: member.owns(P0, P1))
+        member.client.pause([P0, P1])
+        came_before = [chunk for _ in range(20) for chunk in member.client.poll(500, 0.01)]
+        member.client.resume({P0: 40})
+        came = member.poll_records(10)
+
+    assert came_before == []
+    assert [value for chunk in came for value in chunk.values] == numbered(40, 50)
+
+
+def test_partitions_whose_start_was_never_told_go_to_others_all_the_same(cluster: MockCluster) -> None:
+    with Member(cluster) as other:
+        with Member(cluster, starts_told=True) as member:
+            member.poll_until(lambda: member.notes.epochs and len(other.notes.epochs) == 1, other)
+        other.poll_until(lambda: other.owns(P0, P1))
+        cluster.produce(P0, b"a")
+        cluster.produce(P1, b"b")
+        came = other.poll_records(2)
+
+    assert {chunk.tp for chunk in came} == {P0, P1}
+
+
 def test_a_partition_that_left_while_it_was_paused_flows_when_it_comes_back(cluster: MockCluster) -> None:
     with Member(cluster) as member:
         member.poll_until(lambda: member.owns(P0, P1))
