@@ -42,7 +42,7 @@ demo: install ## see the sidecar at work, with nothing but this repository
 .PHONY: test
 test: install ## run every test, on a real Kafka (installs what is missing for that)
 	@$(PY) -m tests.parts
-	@$(PY) -m pytest -m 'unit or model or property or simulation or contract or integration or packaging or dashboard'
+	@$(PY) -m pytest -m 'unit or model or property or simulation or scenarios or contract or integration or packaging or dashboard'
 
 .PHONY: kubelet
 kubelet: install ## run the pod tests on a real kubelet, as root (the first time it is built: some minutes)
@@ -73,6 +73,10 @@ screenshots: install ## take the pictures of the live page for the README, of a 
 .PHONY: bench
 bench: install ## measure against the bare client loop
 	@$(PY) -m benchmarks
+
+.PHONY: flow
+flow: install ## run the flush control and its rivals through all scenarios, into docs/FLOW-CONTROL.md (three minutes)
+	@$(PY) -m tests.scenarios.document
 
 .PHONY: generate
 generate: install ## write what is made from the program: references, the charts' schemas, the dashboards

@@ -24,6 +24,7 @@ from sidecar.http.server import AdminServer
 from sidecar.kafka.address import Address
 from sidecar.kafka.build import Tell, Wanted, build_consumer, build_dead_letters, build_log_offsets
 from sidecar.kafka.consumer import KafkaFenced
+from sidecar.observe.flow_status import flow_status
 from sidecar.observe.kafka_log import KafkaLog
 from sidecar.observe.last_events import LastEvents
 from sidecar.observe.live import About, frame, hello
@@ -237,6 +238,7 @@ class App:
         return Sources(
             report=lambda: self._watch.report,
             status=lambda report: status(self._scene(report), int(time.time() * 1000)),
+            flow=lambda report: flow_status(report, time.monotonic()),
             registry=make_registry(
                 MetricSources(lambda: self._watch.report, log_ends, trend, lambda: self._watch.spans),
                 Identity(VERSION, settings.kafka.group_id, fingerprint(settings)),

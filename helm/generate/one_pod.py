@@ -128,7 +128,11 @@ FLUSHES = Row(
         Panel(
             "Batch size",
             "Records in a flush. The controller grows it while the flush duration stays below its target.",
-            (Query(MEAN_BATCH, "mean"), Query(quantile(0.95, defs.FLUSH_BATCH), "p95")),
+            (
+                Query(MEAN_BATCH, "mean"),
+                Query(quantile(0.95, defs.FLUSH_BATCH), "p95"),
+                Query(largest(series(defs.FLUSH_TARGET)), "full at"),
+            ),
             "short",
         ),
         Panel(
@@ -139,13 +143,29 @@ FLUSHES = Row(
         ),
         Panel(
             "Flushes at once",
-            "How many flushes run on average, and how many may. At the limit, the application is the limit.",
+            "How many flushes run on average, how many may, and how many of them only wait in the application. The controller keeps those few.",
             (
                 Query(added(rate(defs.FLUSH_DURATION, suffix="_sum")), "running"),
                 Query(largest(series(defs.FLUSH_CONCURRENCY)), "may run"),
+                Query(largest(series(defs.FLUSH_QUEUE)), "wait in the application"),
             ),
             "none",
-            colours={"running": BLUE, "may run": GREY},
+            colours={"running": BLUE, "may run": GREY, "wait in the application": RED},
+        ),
+        Panel(
+            "What a flush costs",
+            "Fitted over flushes that did not wait: what each call costs, and what 1,000 records add. The batch size follows from both.",
+            (
+                Query(largest(series(defs.FLUSH_FIXED)), "each call"),
+                Query(f"1000 * {largest(series(defs.FLUSH_PER_RECORD))}", "1,000 records"),
+            ),
+            "s",
+        ),
+        Panel(
+            "Decisions of the flush control",
+            "How often a dial was turned, a second. /status/flow tells the latest with their reasons.",
+            (Query(added(rate(defs.FLUSH_DECISIONS), "dial", "direction"), "{{dial}} {{direction}}"),),
+            "ops",
         ),
         Panel(
             "Circuit breaker",

@@ -16,6 +16,13 @@ class Strategy(enum.Enum):
     SAMPLE = "sample"
 
 
+class Ordering(enum.Enum):
+    """What is kept in order: the records of a partition, by one flush of it at a time; or nothing, with any number of flushes of it."""
+
+    PARTITION = "partition"
+    NONE = "none"
+
+
 class OnPoison(enum.Enum):
     """What happens to a record that the downstream will never take, where there is no dead-letter topic."""
 
@@ -41,7 +48,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class FlushLimits:
-    """Bounds of the flush control: records, bytes and seconds; the controller chooses within them."""
+    """Bounds of the flush control: records, bytes and seconds; the controller chooses within them, and begins with the ``first``."""
 
     first_batch: int = 500
     max_batch: int = 10_000
@@ -50,6 +57,7 @@ class FlushLimits:
     max_interval: float = 30.0
     target_latency: float = 0.5
     max_in_flight: int = 8
+    first_in_flight: int = 1
     timeout: float = 30.0
 
 
@@ -85,6 +93,7 @@ class EngineConfig:
     ``policy`` returns the policy of a topic; it is asked once per topic.
     ``dead_letters`` is None without a dead-letter topic; then ``on_poison`` says what becomes of poison.
     ``stored_offsets`` tells that the downstream keeps offsets, and says where partitions begin; ``commits_with_records`` that these are the group's own, in Kafka.
+    An ``ordering`` of none goes only with a downstream that keeps no offsets: one that does takes records in order.
     ``pause_after`` is how long a hold of every partition means not polling before it means ``pause()``.
     """
 
@@ -94,6 +103,7 @@ class EngineConfig:
     low_watermark: float = 0.5
     policy: Callable[[str], Policy] = field(default=lambda _topic: Policy())
     flush: FlushLimits = FlushLimits()
+    ordering: Ordering = Ordering.PARTITION
     retry: RetryLimits = RetryLimits()
     on_poison: OnPoison = OnPoison.STOP
     dead_letters: DeadLetterRules | None = None

@@ -4,8 +4,10 @@
   ELEVATED or above, or the engine drains or is quiesced.
 - Partitions are served in turn. Where the first in turn fills a batch on its own it gets one to itself, so a backlog
   spreads over all flights; at a trickle several share a batch.
-- One flight per partition: order within it is kept through retries.
-- A flight that waits for its retry keeps its place among ``max_in_flight``, so a recovering downstream sees no stampede.
+- One flight per partition: order within it is kept through retries. Where no order is asked for, any number; but one alone while poison is searched for or a record
+  is tried once more, and no more where so many later ranges are delivered that the ledger remembers :data:`RUN_AHEAD` of them: what a restart would repeat is bounded, too.
+- How many run at once is the flush control's choice. A flight that waits for its retry is not among them, so one that goes on failing does not keep others from being
+  taken; but it keeps its place among ``max_in_flight``, so a recovering downstream sees no stampede.
 - Where flushes commit offsets themselves, nothing of a partition starts while a commit of it is outstanding (see :mod:`sidecar.core.commits`).
 - Nothing of a partition that waits for a dead letter starts (see :mod:`sidecar.core.dead_letters`).
 - All retries together are bounded by a budget.
@@ -22,11 +24,16 @@ from operator import itemgetter
 from sidecar.core.actions import DeadLetter, StartFlush
 from sidecar.core.books import DropReason
 from sidecar.core.breaker import BreakerSignal, BreakerState
+from sidecar.core.config import Ordering
+from sidecar.core.flush_control import Launch
 from sidecar.core.records import Batch, Chunk
 from sidecar.core.state import EngineState, Flight, Partition
 
 PROBE_RECORDS = 10
 """The most records of a half-open breaker's probe."""
+
+RUN_AHEAD = 1000
+"""How many delivered ranges of a partition may lie beyond a record without an outcome before no more of it is flushed beside that."""
 
 
 class Dispatch:
@@ -55,6 +62,8 @@ class Dispatch:
             return state.breaker.probe_at
         if state.breaker.state is BreakerState.HALF_OPEN:
             return None
+        if not self._has_place(now):
+            return state.flow.next_hang(now)
         dues = [flight.due for flight in state.flights.values() if flight.due is not None]
         if len(state.flights) < state.config.flush.max_in_flight and (ready := self._ready()):
             dues.append(now if self._hurries() else self._oldest(ready) + state.flow.interval)
@@ -68,7 +77,7 @@ class Dispatch:
         if waiting:
             flight = min(waiting, key=lambda flight: flight.batch.records)
             flight.probe = True
-            self._again(flight)
+            self._again(flight, now)
             return
         while ready := self._ready():
             if self._launch_first(ready[:1], PROBE_RECORDS, now, probe=True):
@@ -76,31 +85,46 @@ class Dispatch:
 
     def _retry_due(self, now: float) -> None:
         for flight in self._state.flights.values():
-            if flight.due is not None and flight.due <= now:
+            if flight.due is not None and flight.due <= now and self._has_place(now):
                 if self._state.budget.spend(now):
-                    self._again(flight)
+                    self._again(flight, now)
                 else:
                     flight.due = self._state.budget.next_at(now)
 
     def _start_new(self, now: float) -> None:
-        state = self._state
-        limit = state.config.flush.max_in_flight
-        while (state.buffer.queued_records or state.rechecks) and len(state.flights) < limit and (ready := self._ready()):
-            if not self._is_due(ready, now):
+        state, most = self._state, self._state.config.flush.max_in_flight
+        while (state.buffer.queued_records or state.rechecks) and len(state.flights) < most and self._has_place(now):
+            ready = self._ready()
+            if not ready or not self._is_due(ready, now):
                 return
-            self._launch_first(ready, state.flow.batch_records, now, probe=False)
+            self._launch_first(ready, state.flow.next_size(self._running()), now, probe=False)
+
+    def _running(self) -> int:
+        """Count the flights that a flusher has."""
+        return sum(flight.due is None for flight in self._state.flights.values())
+
+    def _has_place(self, now: float) -> bool:
+        return self._running() < self._state.flow.allowed(now)
 
     def _ready(self) -> list[Partition]:
-        """List the partitions that have queued records and no flight, first in turn first."""
+        """List the partitions that have queued records and may have another flight, first in turn first."""
         state = self._state
-        queued, busy, waits = state.buffer.queued, state.busy, state.waits_for_letters
+        queued, waits = state.buffer.queued, state.waits_for_letters
         rechecks = state.rechecks
         ready = [
             p
             for tp, p in state.partitions.items()
-            if (queued(tp) or tp in rechecks) and not busy[tp] and not p.revoking and tp not in waits
+            if (queued(tp) or tp in rechecks) and self._may_fly(p) and not p.revoking and tp not in waits
         ]
         return [p for p in ready if p.requested == p.committed] if state.config.commits_with_records else ready
+
+    def _may_fly(self, partition: Partition) -> bool:
+        """Whether another flight of ``partition`` may start beside those that it has."""
+        state, tp = self._state, partition.tp
+        if tp not in state.busy:
+            return True
+        alone = state.config.ordering is Ordering.PARTITION or partition.suspect is not None or tp in state.rechecks
+        return not alone and partition.ledger.islands < RUN_AHEAD
 
     def _is_due(self, ready: list[Partition], now: float) -> bool:
         buffer, flow = self._state.buffer, self._state.flow
@@ -120,10 +144,11 @@ class Dispatch:
     def _launch_first(self, ready: list[Partition], records: int, now: float, *, probe: bool) -> bool:
         """Start a flight: a record that is to be tried once more, alone, else a batch; return whether there was anything to start."""
         again = next((partition.tp for partition in ready if partition.tp in self._state.rechecks), None)
+        full = self._state.flow.batch_records
         if again is None:
-            return self._launch(self._fill(ready, records, now), probe=probe)
+            return self._launch(self._fill(ready, records, now), full if probe else min(full, records), now, probe=probe)
         letter = self._state.take_recheck(again)
-        return self._launch([letter.chunk], probe=probe, recheck=letter)
+        return self._launch([letter.chunk], full, now, probe=probe, recheck=letter)
 
     def _fill(self, ready: list[Partition], records: int, now: float) -> list[Chunk]:
         """Take a batch from the head of the turn; those served go to its end."""
@@ -173,21 +198,30 @@ class Dispatch:
                 kept.append(part)
         return kept
 
-    def _launch(self, chunks: list[Chunk], *, probe: bool, recheck: DeadLetter | None = None) -> bool:
-        """Start a flight; return whether there was anything to start (all that was taken may have expired)."""
+    def _launch(self, chunks: list[Chunk], full: int, now: float, *, probe: bool, recheck: DeadLetter | None = None) -> bool:
+        """Start a flight, which ``full`` records fill; return whether there was anything to start (all that was taken may have expired)."""
         if not chunks:
             return False
         state, flow = self._state, self._state.flow
         batch = Batch.of(chunks, state.expected(chunks))
-        filled = batch.records >= flow.batch_records or batch.nbytes >= flow.batch_bytes * 0.9
+        filled = batch.records >= full or batch.nbytes >= flow.batch_bytes * 0.9
         self._last_flight += 1
-        flight = Flight(self._last_flight, batch, 0, probe, filled, recheck=recheck)
+        suspect = any(state.partitions[chunk.tp].suspect is not None for chunk in chunks)
+        flight = Flight(self._last_flight, batch, 0, probe, filled, self._launched(now), suspect=suspect, recheck=recheck)
         state.flights[flight.number] = flight
         state.busy.update({chunk.tp for chunk in chunks})
-        self._again(flight)
+        self._start(flight)
         return True
 
-    def _again(self, flight: Flight) -> None:
-        flight.attempt += 1
+    def _again(self, flight: Flight, now: float) -> None:
+        flight.launch = self._launched(now)
         flight.due = None
+        self._start(flight)
+
+    def _launched(self, now: float) -> Launch:
+        """Tell the flush control that another flush runs."""
+        return self._state.flow.launched(self._running() + 1, now)
+
+    def _start(self, flight: Flight) -> None:
+        flight.attempt += 1
         self._state.actions.append(StartFlush(flight.number, flight.batch, flight.attempt))

@@ -1,106 +1,238 @@
-"""The flush control: how many records a batch has, and how long a part-filled batch may wait.
+"""The flush control: how many records a batch has, how long a part-filled batch may wait, how many flushes run at once.
 
-*Batch size.* A flush of ``n`` records costs ``latency = a + b·n``. The share of the time that is spent on records, not on the
-fixed cost, is ``e = b·n / (a + b·n)``; so ``n = e/(1-e) · a/b`` reaches the wanted share ``e`` (:data:`EFFICIENCY`). The result is bounded by
-the latency target, ``n <= (target - a)/b``, and by ``max_batch``. ``a`` and ``b`` are a least-squares fit with
-exponential forgetting (:data:`FORGETTING` a sample; see Ljung, "System Identification", recursive least squares).
-One sample over the target halves the size; growth is at most :data:`GROWTH` a sample, so that a step in the cost of
-the downstream is met by shrinking faster than growing.
+Three dials, each with its formula: :mod:`~sidecar.core.batch_size`, the interval here, :mod:`~sidecar.core.concurrency`; all of it from how long flushes took
+(docs/FLOW-CONTROL.md tells it in one piece, with the scenarios that judge it).
 
-*Interval.* ×1.5 after a flush slower than 1.5 × target, ×0.8 after one faster than 0.5 × target, within its bounds.
-It moves only after flushes that did not fill their batch: a full batch never waits, so its latency says nothing about
-waiting, and two dials never turn on one sample.
+*Never two dials in one window.* Each turn begins a window (:mod:`~sidecar.core.window`), and only flushes that were started since then tell what came of it. The
+same dial may go on, step by step; another one only once the window is over. The concurrency turns at the end of a window in which nothing else did: so the size is settled
+first, the concurrency for that size second. Two cuts are no search and wait for nothing: a refusal halves the concurrency, a flush over its target the size.
 
-*Learned size.* A batch that the downstream refused for its size halves the limit in bytes. It grows back by :data:`REGROWTH` with each full batch
-that was taken, so a limit that stays costs one refusal in 139 full batches (ln 2 / ln 1.005), and one that went away is forgotten.
+*Interval.* ×1.5 after a flush slower than 1.5 × target, ×0.8 after one faster than 0.5 × target, within its bounds. It moves only after flushes that did not fill
+their batch: a full batch never waits, so its latency says nothing about waiting.
+
+Time comes in as ``now`` (monotonic seconds), chance as ``random``.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from random import Random
+
+from sidecar.core.batch_size import HUNG, BatchSize
+from sidecar.core.concurrency import Concurrency, Turn
 from sidecar.core.config import FlushLimits
-
-EFFICIENCY = 0.9
-FORGETTING = 0.95
-GROWTH = 1.25
-REGROWTH = 1.005
-FEW = 100
-"""The closed form never asks for less: below this the fitted fixed cost is noise. The latency target still can."""
+from sidecar.core.cost_fit import Cost, CostFit
+from sidecar.core.decisions import Decision, Decisions, Dial
+from sidecar.core.window import FEWEST, Window
 
 
-class CostFit:
-    """``latency = a + b·n`` fitted over recent flushes, older ones fading."""
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How things stood when a flush was started: as which in order, after how many turns, whether it waited for its place, whether few others ran."""
 
-    def __init__(self) -> None:
-        """Begin without samples."""
-        self._weight = self._n = self._t = self._nn = self._nt = 0.0
-
-    def add(self, records: int, seconds: float) -> None:
-        """Add one flush."""
-        keep = FORGETTING
-        self._weight = self._weight * keep + 1
-        self._n = self._n * keep + records
-        self._t = self._t * keep + seconds
-        self._nn = self._nn * keep + records * records
-        self._nt = self._nt * keep + records * seconds
-
-    def estimate(self) -> tuple[float, float] | None:
-        """Return (a, b) in seconds and seconds a record; None while the sizes seen are too alike to tell them apart."""
-        if self._weight == 0:
-            return None
-        mean = self._n / self._weight
-        variance = self._nn / self._weight - mean * mean
-        if variance < (0.05 * mean) ** 2:
-            return None
-        slope = (self._nt / self._weight - mean * self._t / self._weight) / variance
-        return self._t / self._weight - slope * mean, slope
+    serial: int
+    turns: int
+    waited: bool
+    unqueued: bool
 
 
 class FlushControl:
-    """Chooses the batch size and the interval from the latencies it is shown."""
+    """The three dials."""
 
-    def __init__(self, limits: FlushLimits) -> None:
-        """Begin at ``first_batch`` records and the shortest interval."""
+    def __init__(self, limits: FlushLimits, random: Random) -> None:
+        """Begin at the first size, the shortest interval and ``first_in_flight``."""
         self._limits = limits
+        self._random = random
+        self._size = BatchSize(limits)
         self._fit = CostFit()
-        self.batch_records = min(limits.first_batch, limits.max_batch)
-        self.batch_bytes = limits.max_batch_bytes
+        self._shown = 0
+        self._owner: Dial | None = None
+        self._rests = False
+        self._turns = 0
+        self._cut_at = 0
+        self._serial = 0
+        self._running: dict[int, float] = {}
+        self._freed_at: float | None = None
+        self._usual: float | None = None
+        self.search = Concurrency(limits.first_in_flight, limits.max_in_flight)
+        self.window = Window(0.0)
+        self.cost: Cost | None = None
         self.interval = limits.min_interval
+        self.decisions = Decisions()
 
-    def flushed(self, records: int, seconds: float, *, filled: bool) -> None:
-        """Learn from a delivered batch; ``filled`` tells whether it was as large as the control allowed."""
-        self._fit.add(records, seconds)
+    @property
+    def batch_records(self) -> int:
+        """How many records make a full batch."""
+        return self._size.records
+
+    @property
+    def batch_bytes(self) -> int:
+        """How many bytes make a full batch."""
+        return self._size.nbytes
+
+    @property
+    def limit(self) -> int:
+        """How many flushes may run at once, but for drain probes."""
+        return self.search.limit
+
+    def allowed(self, now: float) -> int:
+        """Return how many flushes may run at ``now``: half of the limit in a drain probe, and another one for each that hangs, up to as many again."""
+        limit = self.search.limit
+        most = _half(limit) if self.search.probing else limit
+        return min(self._limits.max_in_flight, most + min(limit, self._hung(now)))
+
+    def next_hang(self, now: float) -> float | None:
+        """Return when the next of the running flushes will count as one that hangs; None where there is none."""
+        after = self._hangs_after
+        return min((since + after for since in self._running.values() if since + after > now), default=None)
+
+    def next_size(self, running: int) -> int:
+        """Return how many records the next batch should have, beside ``running`` flushes."""
+        if self._shown < FEWEST or not self._is_unqueued(running + 1):
+            return self._size.records
+        return self._size.dithered(self._random)
+
+    def launched(self, running: int, now: float) -> Launch:
+        """Take note of a flush that starts; ``running`` do, with it. Return what is to be told when it ends."""
+        waited = running >= self.allowed(now) and now == self._freed_at
+        self._serial += 1
+        self._running[self._serial] = now
+        return Launch(self._serial, self._turns, waited, self._is_unqueued(running))
+
+    def ended(self, launch: Launch, now: float) -> None:
+        """Take note that a flush ended, whatever came of it: its place is free."""
+        self._running.pop(launch.serial, None)
+        self._freed_at = now
+
+    def delivered(self, launch: Launch, records: int, seconds: float, now: float, *, filled: bool) -> None:
+        """Learn from a batch that ended delivered; ``filled`` tells whether it was as large as the control asked for."""
+        if launch.unqueued:
+            self._learn(records, seconds)
         if filled:
-            self.batch_bytes = min(self._limits.max_batch_bytes, max(self.batch_bytes + 1, int(self.batch_bytes * REGROWTH)))
-            self._resize(records, seconds)
-        else:
-            self._repace(seconds)
-
-    def too_large(self, records: int, nbytes: int) -> None:
-        """Keep below half of what the downstream refused for its size."""
-        self.batch_bytes = max(1, min(self.batch_bytes, nbytes // 2))
-        self.batch_records = max(1, min(self.batch_records, records // 2))
-
-    def _resize(self, records: int, seconds: float) -> None:
-        if seconds > self._limits.target_latency:
-            self.batch_records = max(1, min(self.batch_records, records) // 2)
+            self._size.was_full()
+        if launch.turns != self._turns:
             return
-        ceiling = min(self._limits.max_batch, max(self.batch_records + 1, int(self.batch_records * GROWTH)))
-        self.batch_records = max(1, min(self._wanted(), ceiling))
+        self.window.add(records, seconds, waited=launch.waited, unqueued=launch.unqueued)
+        self._turn(records, seconds, now, filled=filled)
 
-    def _wanted(self) -> int:
-        """Return the size that the closed form asks for; the present one while the fit cannot tell."""
-        estimate = self._fit.estimate()
-        if estimate is None:
-            return self.batch_records + max(1, self.batch_records // 8)
-        fixed, slope = estimate
-        if slope <= 0:
-            return self._limits.max_batch
-        efficient = max(FEW, EFFICIENCY / (1 - EFFICIENCY) * max(fixed, 0.0) / slope)
-        return int(min(efficient, (self._limits.target_latency - fixed) / slope, self._limits.max_batch))
+    def failed(self, launch: Launch, now: float, *, refused: bool) -> None:
+        """Learn from a flush that ended, failed, and may pass later: by a time-out or an error, or ``refused`` for its rate."""
+        if launch.turns < self._cut_at:
+            return
+        turn = self.search.failed(launch.serial, now, refused=refused)
+        if turn is not None:
+            self._turn_concurrency(turn, now)
+            self._cut_at = self._turns
 
-    def _repace(self, seconds: float) -> None:
+    def too_large(self, records: int, nbytes: int, now: float) -> None:
+        """Keep below half of what the downstream refused for its size."""
+        before = self._size.records
+        self._size.was_refused(records, nbytes)
+        if self._size.records != before:
+            why = f"{records} records of {nbytes} bytes were refused for their size"
+            self._turned(Dial.BATCH, before, self._size.records, why, now)
+
+    def _turn(self, records: int, seconds: float, now: float, *, filled: bool) -> None:
+        """Turn one dial at most: at the end of a window first the concurrency where it is too much, else the size or the interval, else the concurrency."""
+        over, probing, turn = self.window.is_over(now), self.search.probing, None
+        if over:
+            self._usual = self.window.usual
+            beyond = max(0, self._hung(now) - self.search.limit)  # those that got no other place
+            turn = self.search.judge(self.window, self.cost, beyond, now)
+        if probing != self.search.probing:
+            self._begin_window(now)
+        elif turn is not None and turn.limit < self.limit:
+            self._turn_concurrency(turn, now)
+        elif self._resize(records, seconds, now) if filled else self._repace(seconds, now):
+            pass  # that was it
+        elif turn is not None:
+            self._turn_concurrency(turn, now)
+        elif over:
+            self._owner, self._rests, self.window = None, False, Window(now)
+
+    def _learn(self, records: int, seconds: float) -> None:
+        self._fit.add(records, seconds)
+        self.cost = self._fit.cost
+        self._shown += 1
+
+    def _is_unqueued(self, running: int) -> bool:
+        return running <= _half(self.search.limit)
+
+    def _hung(self, now: float) -> int:
+        """Count the flushes that run for so much longer than usual that they are no load any more."""
+        after = self._hangs_after
+        return sum(since + after <= now for since in self._running.values())
+
+    @property
+    def _hangs_after(self) -> float:
+        """How long a flush runs until it counts as one that hangs."""
         target = self._limits.target_latency
+        return HUNG * target if self._usual is None else max(HUNG * self._usual, target)
+
+    def _may(self, dial: Dial, now: float) -> bool:
+        """Whether ``dial`` may turn: it turned last, or what came of the other's turn, or of a cut, was seen for a whole window."""
+        return self.window.is_over(now) or (self._owner in (None, dial) and not self._rests)
+
+    def _resize(self, records: int, seconds: float, now: float) -> bool:
+        """Turn the size, if there is reason to; return whether it was."""
+        size, before = self._size, self._size.records
+        over = size.is_over(seconds)
+        if over and (self._usual is None or seconds <= HUNG * self._usual):
+            size.records = size.halved(records)
+        elif not over and self._may(Dial.BATCH, now):
+            size.records = size.grown(size.wanted(self.cost, self.search.slowdown))
+        if size.records == before:
+            return False
+        target = self._limits.target_latency
+        why = (
+            f"a flush of {records} took {seconds:.3g} s, above its target of {target:g} s: halved" if over else _reason(self.cost)
+        )
+        self._turned(Dial.BATCH, before, size.records, why, now)
+        self._rests = size.records < before and self.limit > 1
+        return True
+
+    def _repace(self, seconds: float, now: float) -> bool:
+        """Turn the interval, if there is reason to; return whether it was."""
+        target, before = self._limits.target_latency, self.interval
+        if not self._may(Dial.INTERVAL, now):
+            return False
         if seconds > 1.5 * target:
-            self.interval = min(self._limits.max_interval, self.interval * 1.5)
+            self.interval = min(self._limits.max_interval, before * 1.5)
         elif seconds < 0.5 * target:
-            self.interval = max(self._limits.min_interval, self.interval * 0.8)
+            self.interval = max(self._limits.min_interval, before * 0.8)
+        if self.interval == before:
+            return False
+        way = "above 1.5" if self.interval > before else "below 0.5"
+        self._turned(
+            Dial.INTERVAL, before, self.interval, f"a part-filled batch took {seconds:.3g} s, {way} times the target", now
+        )
+        return True
+
+    def _turn_concurrency(self, turn: Turn, now: float) -> None:
+        before, self.search.limit = self.search.limit, turn.limit
+        self._turned(Dial.CONCURRENCY, before, turn.limit, turn.reason, now)
+
+    def _turned(self, dial: Dial, before: float, after: float, why: str, now: float) -> None:
+        self._owner = dial
+        if before != after:
+            self.decisions.note(Decision(now, dial, before, after, why))
+        self._begin_window(now)
+
+    def _begin_window(self, now: float) -> None:
+        """Begin a window that only counts what starts from now on."""
+        self._turns += 1
+        self._rests = False
+        self.window = Window(now)
+
+
+def _half(limit: int) -> int:
+    return max(1, limit // 2)
+
+
+def _reason(cost: Cost | None) -> str:
+    if cost is None:
+        return "the sizes so far are too alike to tell what a record costs: another one is tried"
+    fixed, slope = cost.fixed * 1000, cost.per_record * 1e6
+    return (
+        f"a flush costs {fixed:.3g} ms + {slope:.3g} µs a record: towards the size that spends 90 % on records, within the target"
+    )

@@ -40,19 +40,20 @@ class Isolation:
         return Blame(suspect.reason, error, said, attempts + suspect.attempts, suspect.failed_at)
 
     def suspect(
-        self, batch: Batch, groups: Sequence[tuple[Partition, int]], named: Collection[RecordFailure], blame: Blame
+        self, flight: Flight, groups: Sequence[tuple[Partition, int]], named: Collection[RecordFailure], blame: Blame
     ) -> None:
-        """Suspect the records of ``batch``, which are back at the heads of their partitions: ``groups`` are those, and how many of each."""
-        places = _first_named(batch, named)
+        """Suspect the records of ``flight``, which are back at the heads of their partitions: ``groups`` are those, and how many of each."""
+        places = _first_named(flight.batch, named)
         for partition, records in groups:
-            place, left = places.get(partition.tp), partition.suspect.left if partition.suspect else 0
+            place, before = places.get(partition.tp), partition.suspect.left if partition.suspect else 0
+            behind = 0 if flight.suspect else before  # others, which a flight beside this one left
             if place is not None:
-                partition.suspect = Suspect(
-                    max(left, place + 1), place + 1, blame.reason, blame.attempts, blame.failed_at, known=True
-                )
+                left = behind + records if behind else max(before, place + 1)
+                partition.suspect = Suspect(left, place + 1, blame.reason, blame.attempts, blame.failed_at, known=True)
             elif not named:
                 bad = records if len(groups) == 1 else 0
-                partition.suspect = Suspect(max(left, records), bad, blame.reason, blame.attempts, blame.failed_at)
+                left = behind + records if behind else max(before, records)
+                partition.suspect = Suspect(left, bad, blame.reason, blame.attempts, blame.failed_at)
 
     def is_divided_for_retries(self, batch: Batch) -> bool:
         """Whether a batch is part of one that was retried for long enough."""

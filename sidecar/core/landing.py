@@ -53,6 +53,7 @@ class Landing:
         flight = self._state.flights.get(event.flight)
         if flight is None:
             return ()
+        self._state.flow.ended(flight.launch, now)
         match event.result:
             case Delivered():
                 self._delivered(flight, event.seconds, now)
@@ -99,7 +100,7 @@ class Landing:
         self._retire(flight)
         for chunk in batch.chunks:
             self._deliver(flight, chunk)
-        state.flow.flushed(batch.records, seconds, filled=flight.filled)
+        state.flow.delivered(flight.launch, batch.records, seconds, now, filled=flight.filled)
         state.actions.append(Landed(batch.chunks))
         self._took_records(batch.records, now)
         self._answered(flight, now)
@@ -154,6 +155,7 @@ class Landing:
             else:
                 self._wait(flight, result, now)
         self._note_failure(flight, result, now)
+        self._state.flow.failed(flight.launch, now, refused=result.too_many or result.wait is not None)
 
     def _note_failure(self, flight: Flight, result: Retriable, now: float) -> None:
         """Tell the breaker; that the rate is limited is no failure, but a probe that is refused for it has not passed."""
@@ -183,6 +185,7 @@ class Landing:
         self._say_failed(flight, result.reason)
         self._return_all(flight)
         self._open(flight, result.reason, now)
+        self._state.flow.failed(flight.launch, now, refused=False)
 
     def _open(self, flight: Flight, reason: str, now: float) -> None:
         """Open the breaker. Half-open, it listens to its probe alone."""
@@ -210,7 +213,7 @@ class Landing:
             self._retire(flight)
             fault = self._condemn(flight.batch.chunks[0], blame)
         else:
-            self._isolation.suspect(flight.batch, self._return_all(flight), named, blame)
+            self._isolation.suspect(flight, self._return_all(flight), named, blame)
         if fault is not None:
             self._open(flight, fault, now)
         elif blame.reason is LetterReason.POISON:
@@ -222,7 +225,7 @@ class Landing:
             self._poisoned(flight, Poison(reason), now)
             return
         self._say_failed(flight, reason)
-        self._state.flow.too_large(batch.records, batch.nbytes)
+        self._state.flow.too_large(batch.records, batch.nbytes, now)
         self._return_all(flight)
         self._answered(flight, now)
 
@@ -262,7 +265,7 @@ class Landing:
                 partition.requested = partition.committed = chunk.end
             if self._state.letters:
                 self._letters.taken(chunk.tp)
-            if flight.recheck is None:  # else it is none of the present suspects
+            if flight.suspect and flight.recheck is None:  # else it is none of the present suspects
                 clear(partition, len(chunk))
 
     def _condemn(self, chunk: Chunk, blame: Blame) -> str | None:

@@ -31,6 +31,11 @@ class Ledger:
         self._done: dict[int, int] = {}
         self._leaders: list[tuple[int, int]] = []
 
+    @property
+    def islands(self) -> int:
+        """How many ranges have their outcome beyond a record that has none."""
+        return len(self._done)
+
     def track(self, chunk: Chunk) -> None:
         """Take note of polled records. Raises AccountingError when they begin below the position."""
         position = self.position

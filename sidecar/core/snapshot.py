@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sidecar.core.cost_fit import Cost
+from sidecar.core.decisions import Decision
 from sidecar.core.records import TopicPartition
 
 
@@ -71,12 +73,41 @@ class PartitionView:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchView:
+    """How the flush control comes to what it chooses.
+
+    ``cost`` is what a flush costs that does not wait (None: not known yet), ``base`` the median latency without a queue, as a multiple of that (or in seconds while the cost is
+    not known; None: not measured yet), ``slowdown`` how many times as long flushes took in the last whole window, and ``queue`` how many of them wait downstream by that. ``probing`` tells that a drain
+    probe is on, ``ceiling`` what the concurrency does not exceed for a while. The present window is open since ``window_began`` and has seen ``window_flushes``.
+    ``decisions`` are the latest, oldest first; ``turns`` counts all of them by (dial, direction).
+    """
+
+    cost: Cost | None = None
+    base: float | None = None
+    slowdown: float = 1.0
+    queue: float = 0.0
+    probing: bool = False
+    ceiling: int | None = None
+    window_began: float = 0.0
+    window_flushes: int = 0
+    decisions: tuple[Decision, ...] = ()
+    turns: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FlowView:
-    """The flush control and the breaker: what they chose and why nothing moves, if nothing moves. ``letter_tokens`` are dead letters that may be sent now."""
+    """The flush control and the breaker: what they chose and why nothing moves, if nothing moves. ``letter_tokens`` are dead letters that may be sent now.
+
+    ``concurrency_limit`` flushes may be in flight at once by choice, ``allowed`` at this moment (fewer in a drain probe), ``max_in_flight`` by the settings, ``per_partition``
+    of one partition.
+    """
 
     batch_records: int
     interval: float
     concurrency_limit: int
+    allowed: int
+    max_in_flight: int
+    per_partition: int
     flushes_in_flight: int
     retrying: int
     last_failure: str | None
@@ -92,7 +123,7 @@ class Snapshot:
 
     ``state`` is the backpressure state, ``utilization`` the pressure (1.0 = full), ``transitions`` counts
     by (from, to). ``holds``/``pauses`` count partitions that were held/paused since the start. ``asked_holds`` are the holds of everything
-    that were asked for from outside, each with why, for people.
+    that were asked for from outside, each with why, for people. ``search`` is how the flush control came to what ``flow`` shows.
     """
 
     state: str
@@ -108,6 +139,7 @@ class Snapshot:
     holds: int
     pauses: int
     draining: bool
+    search: SearchView = SearchView()
     asked_holds: Mapping[str, str] = field(default_factory=dict)
 
     @property

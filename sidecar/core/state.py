@@ -17,7 +17,7 @@ from sidecar.core.books import Books, DropReason, ReleaseReason
 from sidecar.core.breaker import Breaker, BreakerSignal, BreakerState
 from sidecar.core.buffer import BoundedBuffer
 from sidecar.core.config import DeadLetterRules, EngineConfig, Policy
-from sidecar.core.flush_control import FlushControl
+from sidecar.core.flush_control import FlushControl, Launch
 from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.ledger import Ledger
 from sidecar.core.ration import Ration
@@ -97,6 +97,7 @@ class Flight:
     """A batch that was given to a flusher, or waits for its next attempt (``due`` is then a time).
 
     ``probe`` marks the one whose answer the half-open breaker waits for; ``filled`` that the batch was as large as allowed;
+    ``suspect`` that poison is searched for among its records; ``launch`` is how things stood when its latest attempt began;
     ``fixed`` that ``due`` is not brought forward: the downstream asked for that wait, or it was brought forward already.
     ``failure`` is what came of its last attempt (None: this is the first), ``limited`` that the downstream limits the rate, ``failed_at`` when the first
     attempt failed; ``recheck`` is the letter of its one record, which is tried once more; ``mass`` that too many of its records were refused for it to be poison.
@@ -107,6 +108,8 @@ class Flight:
     attempt: int
     probe: bool
     filled: bool
+    launch: Launch
+    suspect: bool = False
     due: float | None = None
     fixed: bool = False
     failure: str | None = None
@@ -194,7 +197,7 @@ class EngineState:
             buffer=BoundedBuffer(config.max_messages, config.max_bytes),
             backpressure=Backpressure(config.low_watermark, config.high_watermark),
             breaker=Breaker(config.retry.max_wait, random),
-            flow=FlushControl(config.flush),
+            flow=FlushControl(config.flush, random),
             rules=rules,
             ration=Ration(rules.burst, rules.earned_by),
             budget=RetryBudget(),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from sidecar.core.config import Ordering
+from sidecar.core.flush_control import FlushControl
 from sidecar.core.holds import Holds
 from sidecar.core.records import Chunk, TopicPartition
-from sidecar.core.snapshot import FlowView, PartitionView, RetryView, Snapshot
+from sidecar.core.snapshot import FlowView, PartitionView, RetryView, SearchView, Snapshot
 from sidecar.core.state import EngineState, Flight, Partition
 
 
@@ -27,6 +29,7 @@ def snapshot(state: EngineState, holds: Holds, now: float) -> Snapshot:
             for tp, p in sorted(state.partitions.items())
         ),
         flow=_flow(state, now),
+        search=_search(state.flow),
         transitions={(old.value, new.value): count for (old, new), count in state.backpressure.transitions.items()},
         holds=holds.holds,
         pauses=holds.pauses,
@@ -91,7 +94,10 @@ def _flow(state: EngineState, now: float) -> FlowView:
     return FlowView(
         batch_records=state.flow.batch_records,
         interval=state.flow.interval,
-        concurrency_limit=state.config.flush.max_in_flight,
+        concurrency_limit=state.flow.limit,
+        allowed=state.flow.allowed(now),
+        max_in_flight=state.config.flush.max_in_flight,
+        per_partition=1 if state.config.ordering is Ordering.PARTITION else state.config.flush.max_in_flight,
         flushes_in_flight=len(state.flights) - len(waiting),
         retrying=len(waiting),
         last_failure=max(waiting, key=lambda flight: flight.number).failure if waiting else None,
@@ -99,4 +105,20 @@ def _flow(state: EngineState, now: float) -> FlowView:
         breaker_reason=breaker.reason,
         letter_tokens=int(state.ration.tokens),
         next_probe_in=None if breaker.probe_at is None else max(0.0, breaker.probe_at - now),
+    )
+
+
+def _search(flow: FlushControl) -> SearchView:
+    search = flow.search
+    return SearchView(
+        cost=flow.cost,
+        base=search.base,
+        slowdown=search.slowdown,
+        queue=search.queue,
+        probing=search.probing,
+        ceiling=search.ceiling,
+        window_began=flow.window.began,
+        window_flushes=flow.window.flushes,
+        decisions=tuple(flow.decisions.latest),
+        turns=dict(flow.decisions.counts),
     )

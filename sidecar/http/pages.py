@@ -27,6 +27,7 @@ PAGES = {
     "/readyz": "readiness probe",
     "/metrics": "metrics for Prometheus",
     "/status": "what it does, and why it is behind, as JSON",
+    "/status/flow": "how it comes to batch sizes, the interval and the concurrency, as JSON",
 }
 
 
@@ -34,13 +35,14 @@ PAGES = {
 class Sources:
     """Where the pages get what they show; everything is called from the server's thread.
 
-    ``report`` returns the latest report (None: there is none yet), ``status`` makes the status document of one, ``registry`` has
+    ``report`` returns the latest report (None: there is none yet), ``status`` and ``flow`` make the documents of one, ``registry`` has
     the metrics, ``live`` the stream of the page at ``/``. ``heartbeat_limit`` is in seconds: the liveness probe fails when the report is older.
     ``clock`` is the monotonic clock of ``Report.made_at``.
     """
 
     report: Callable[[], Report | None]
     status: Callable[[Report], dict[str, object]]
+    flow: Callable[[Report], dict[str, object]]
     registry: CollectorRegistry
     live: Live
     readiness: Readiness
@@ -59,6 +61,7 @@ def admin_pages(sources: Sources, actions: Actions) -> Starlette:
         "/readyz": pages.readyz,
         "/metrics": pages.metrics,
         "/status": pages.status,
+        "/status/flow": pages.flow,
     }
     routes = [Route(path, _endpoint(page)) for path, page in endpoints.items()]
     routes += [Route("/events", sources.live, methods=["GET"]), *action_routes(actions)]
@@ -97,8 +100,14 @@ class _Pages:
         return Response(page.body, headers={"content-type": page.content_type})
 
     def status(self, _request: Request) -> Response:
+        return self._document(self._sources.status)
+
+    def flow(self, _request: Request) -> Response:
+        return self._document(self._sources.flow)
+
+    def _document(self, of: Callable[[Report], dict[str, object]]) -> Response:
         report = self._sources.report()
-        return _json({"phase": "starting"}, 503) if report is None else _json(self._sources.status(report), 200)
+        return _json({"phase": "starting"}, 503) if report is None else _json(of(report), 200)
 
 
 def _endpoint(page: Callable[[Request], Response]) -> Callable[[Request], Awaitable[Response]]:

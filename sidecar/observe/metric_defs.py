@@ -128,7 +128,30 @@ FLUSH_BATCH = MetricDef("sidecar_flush_batch_records", "histogram", (), "Records
 FLUSH_INTERVAL = MetricDef(
     "sidecar_flush_interval_seconds", "gauge", (), "How long a part-filled batch waits now; the controller's choice."
 )
-FLUSH_CONCURRENCY = MetricDef("sidecar_flush_concurrency_limit", "gauge", (), "How many batches may be in flight at once.")
+FLUSH_TARGET = MetricDef(
+    "sidecar_flush_batch_target_records", "gauge", (), "How many records make a full batch now; the controller's choice."
+)
+FLUSH_CONCURRENCY = MetricDef(
+    "sidecar_flush_concurrency_limit", "gauge", (), "How many batches may be in flight at once; the controller's choice."
+)
+FLUSH_QUEUE = MetricDef(
+    "sidecar_flush_queued_batches",
+    "gauge",
+    (),
+    "How many of the batches in flight wait in a queue downstream, by how much longer they take than alone: the controller keeps it small.",
+)
+FLUSH_FIXED = MetricDef(
+    "sidecar_flush_cost_fixed_seconds", "gauge", (), "What a flush costs whatever its size, as fitted; absent while unknown."
+)
+FLUSH_PER_RECORD = MetricDef(
+    "sidecar_flush_cost_record_seconds", "gauge", (), "What each record adds to a flush, as fitted; absent while unknown."
+)
+FLUSH_DECISIONS = MetricDef(
+    "sidecar_flush_decisions_total",
+    "counter",
+    ("dial", "direction"),
+    "Decisions of the flush control: a dial (batch, interval, concurrency) was turned up or down. /status/flow tells the latest with their reasons.",
+)
 LAST_DELIVERY = MetricDef(
     "sidecar_last_delivery_timestamp_seconds",
     "gauge",

@@ -215,8 +215,15 @@ def _flushes(flushes: FlushCounts) -> Iterator[Metric]:
 
 
 def _flow(report: Report) -> Iterator[Metric]:
-    yield _single(defs.FLUSH_INTERVAL, report.engine.flow.interval)
-    yield _single(defs.FLUSH_CONCURRENCY, report.engine.flow.concurrency_limit)
+    flow, search = report.engine.flow, report.engine.search
+    yield _single(defs.FLUSH_TARGET, flow.batch_records)
+    yield _single(defs.FLUSH_INTERVAL, flow.interval)
+    yield _single(defs.FLUSH_CONCURRENCY, flow.concurrency_limit)
+    yield _single(defs.FLUSH_QUEUE, search.queue)
+    yield _family(defs.FLUSH_DECISIONS, sorted(search.turns.items()))
+    if search.cost is not None:
+        yield _single(defs.FLUSH_FIXED, search.cost.fixed)
+        yield _single(defs.FLUSH_PER_RECORD, search.cost.per_record)
     if report.last_delivery_wall is not None:
         yield _single(defs.LAST_DELIVERY, report.last_delivery_wall)
 

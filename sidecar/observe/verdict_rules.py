@@ -176,8 +176,8 @@ def _saturated(case: Case) -> Why | None:
     flow = case.engine.flow
     if case.engine.state == NORMAL:
         return None
-    if flow.flushes_in_flight >= flow.concurrency_limit:
-        return _under_provisioned(case) or _slow(case, f"all {flow.concurrency_limit} flushes are in flight")
+    if flow.flushes_in_flight >= flow.allowed:
+        return _under_provisioned(case) or _slow(case, f"all {flow.allowed} flushes are in flight")
     if not case.view.in_flight:
         return None
     return _under_provisioned(case) or _slow(case, "this partition's flush is under way")
@@ -196,15 +196,19 @@ def _slow(case: Case, cause: str) -> Why:
 def _under_provisioned(case: Case) -> Why | None:
     """Little's law: what is in flight on average is the arrival rate times the time in flight.
 
-    Counted in flushes: ``arriving · flush_seconds / flush_records``. All partitions share ``max_in_flight``, and each has one at a time.
+    Counted in flushes: ``arriving · flush_seconds / flush_records``. All partitions share the limit of the flush control, and each has one at a time where order is kept.
     """
     rates, flow = case.scene.trend.rates, case.engine.flow
     if rates.seconds < SHORTEST_WINDOW or not rates.flush_seconds or not rates.flush_records:
         return None
     per_record = rates.flush_seconds / rates.flush_records
     shares = [
-        (rates.arriving, min(flow.concurrency_limit, len(case.engine.partitions)), "records"),
-        (None if case.trend is None else case.trend.arriving, 1, "records of this partition"),
+        (rates.arriving, min(flow.concurrency_limit, flow.per_partition * len(case.engine.partitions)), "records"),
+        (
+            None if case.trend is None else case.trend.arriving,
+            min(flow.concurrency_limit, flow.per_partition),
+            "records of this partition",
+        ),
     ]
     for arriving, allowed, what in shares:
         if arriving is not None and (needed := arriving * per_record) > allowed:

@@ -170,6 +170,7 @@ def _contradictions(settings: Settings) -> Iterator[Problem]:
         )
     yield from _app_contradictions(settings)
     yield from _strategy_contradictions(settings.buffer)
+    yield from _ordering_contradictions(settings)
     yield from dead_letters.contradictions(settings)
 
 
@@ -196,6 +197,22 @@ def _strategy_contradictions(buffer: Buffer) -> Iterator[Problem]:
             "SIDECAR_BUFFER__MAX_AGE",
             "would lose records, and SIDECAR_BUFFER__STRATEGY=block promises not to: choose another strategy, or leave it out",
         )
+
+
+def _ordering_contradictions(settings: Settings) -> Iterator[Problem]:
+    """Yield that a downstream which keeps offsets itself needs the order that was given up."""
+    if settings.ordering == "none" and _keeps_offsets(settings):
+        yield Problem(
+            "SIDECAR_ORDERING",
+            "none does not go with a downstream that keeps the offsets beside the records: it takes those of a partition in order; leave it out",
+        )
+
+
+def _keeps_offsets(settings: Settings) -> bool:
+    try:
+        return writer_kind_of(settings.writer.url, settings.writer.given).stored_offsets is not None
+    except ConfigurationError:
+        return False  # told of by itself: the writer's address or options are wrong
 
 
 def _health_problems(given: Mapping[str, Given]) -> Iterator[Problem]:

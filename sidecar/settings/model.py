@@ -231,7 +231,10 @@ class Flush(Section):
     min_interval: Duration = _setting("100ms", "the shortest time that a part-filled batch waits for more records")
     max_interval: Duration = _setting("30s", "the longest; a full batch never waits")
     target_latency: Duration = _setting("500ms", "how long one flush should take; batches and the interval are chosen for it")
-    max_in_flight: Count = _setting("8", "flushes at the same time at most; one for each partition")
+    max_in_flight: Count = _setting(
+        "8",
+        "flushes at the same time at most, of which one for each partition unless `SIDECAR_ORDERING=none`; how many are good for the downstream is found out",
+    )
 
 
 class Http(Section):
@@ -295,7 +298,10 @@ class Settings(BaseSettings):
         "when `/readyz` says yes: `process` the loop runs, `latched` it has had its partitions once, "
         "`strict` it has them now and nothing is wrong",
     )
-    ordering: Literal["partition"] = _setting("partition", "what is kept in order")
+    ordering: Literal["partition", "none"] = _setting(
+        "partition",
+        "what is kept in order: with `partition` the records of each, by one flush of it at a time; with `none` nothing, and several flushes of a partition run at once",
+    )
     on_poison: Literal["stop", "drop"] = _setting(
         "stop",
         "without a dead-letter topic, what to do with a record that the downstream will never take: `stop` its partition, or `drop` it, counted",

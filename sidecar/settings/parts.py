@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import inf
 
-from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, OnPoison, Policy, RetryLimits, Strategy
+from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, OnPoison, Ordering, Policy, RetryLimits, Strategy
 from sidecar.core.errors import ConfigurationError
 from sidecar.settings import kafka_properties, memory, units
 from sidecar.settings.login_files import Changed, follow
@@ -48,6 +48,7 @@ def engine_config(settings: Settings) -> EngineConfig:
             max_in_flight=min(flush.max_in_flight, kind.max_in_flight or flush.max_in_flight),
             timeout=settings.writer.timeout,
         ),
+        ordering=Ordering(settings.ordering),
         retry=RetryLimits(
             max_wait=settings.retry.max_wait, max_attempts=settings.retry.max_attempts, max_elapsed=settings.retry.max_elapsed
         ),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sidecar.core.actions import Commit, DeadLetter, Finish, Locate, Pause, Resume, StartFlush
-from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, OnPoison, Policy, RetryLimits, Strategy
+from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, OnPoison, Ordering, Policy, RetryLimits, Strategy
 from sidecar.core.engine import Engine
 from sidecar.core.events import (
     Advanced,
@@ -83,6 +83,7 @@ class EngineMachine(RuleBasedStateMachine):
         max_block=st.sampled_from([None, 0.5]),
         stored_offsets=st.booleans(),
         commits_with_records=st.booleans(),
+        ordering=st.sampled_from(Ordering),
         dead_letters=st.sampled_from([None, DeadLetterRules(burst=2, earned_by=5), DeadLetterRules(burst=100, max_share=1.0)]),
         seed=st.integers(0, 99),
     )
@@ -97,9 +98,12 @@ class EngineMachine(RuleBasedStateMachine):
         max_block: float | None,
         stored_offsets: bool,
         commits_with_records: bool,
+        ordering: Ordering,
         dead_letters: DeadLetterRules | None,
         seed: int,
     ) -> None:
+        if stored_offsets:
+            ordering = Ordering.PARTITION
         policies = {"orders": Policy(), "clicks": Policy(strategy, SAMPLE_RATE, max_block, priority=-1)}
         self.random = Random(seed)
         self.engine = Engine(
@@ -107,7 +111,8 @@ class EngineMachine(RuleBasedStateMachine):
                 max_messages=max_messages,
                 max_bytes=max_bytes,
                 policy=policies.__getitem__,
-                flush=FlushLimits(first_batch=8, max_batch=16, max_batch_bytes=5_000, max_in_flight=2),
+                flush=FlushLimits(first_batch=8, max_batch=16, max_batch_bytes=5_000, max_in_flight=3, first_in_flight=2),
+                ordering=ordering,
                 on_poison=on_poison,
                 pause_after=pause_after,
                 stored_offsets=stored_offsets,
@@ -120,7 +125,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.commits_with_records = stored_offsets and commits_with_records
         self.now = 0.0
         self.logs = {tp: Log(tp) for tp in ORDERS + CLICKS}
-        self.audit = Audit(self.engine, self.logs, ["orders"] if on_poison is OnPoison.STOP or dead_letters else [])
+        self.audit = Audit(self.engine, self.logs, ["orders"] if on_poison is OnPoison.STOP or dead_letters else [], ordering)
         self.positions: dict[TopicPartition, int] = {}
         self.paused: set[TopicPartition] = set()
         self.running: dict[int, StartFlush] = {}

@@ -23,6 +23,7 @@ from sidecar.core.actions import (
 )
 from sidecar.core.backpressure import State
 from sidecar.core.books import DropReason
+from sidecar.core.config import Ordering
 from sidecar.core.engine import Engine
 from sidecar.core.events import (
     Assigned,
@@ -46,8 +47,15 @@ EpochKey = tuple[TopicPartition, int]
 class Audit:
     """Watches one engine."""
 
-    def __init__(self, engine: Engine, logs: Mapping[TopicPartition, Log], lossless: Collection[str]) -> None:
-        """Check ``engine`` against what is in ``logs``; no record of the ``lossless`` topics may be dropped."""
+    def __init__(
+        self,
+        engine: Engine,
+        logs: Mapping[TopicPartition, Log],
+        lossless: Collection[str],
+        ordering: Ordering = Ordering.PARTITION,
+    ) -> None:
+        """Check ``engine`` against what is in ``logs``; no record of the ``lossless`` topics may be dropped, and order is kept by ``ordering``."""
+        self._ordering = ordering
         self._engine = engine
         self._logs = logs
         self._lossless = lossless
@@ -154,8 +162,11 @@ class Audit:
                 self._dead_lettered(action)
 
     def _started(self, start: StartFlush) -> None:
-        """I6: order within a partition, across retries and epochs."""
+        """I6: order within a partition, across retries and epochs; where none is asked for, no record is flushed twice at once."""
         assert self.finished is None, "a flush after the end of the drain"
+        if self._ordering is Ordering.NONE:
+            self._started_unordered(start)
+            return
         flying = {chunk.tp for other in self._running.values() for chunk in other.batch.chunks}
         last: dict[TopicPartition, int] = {}
         for chunk in start.batch.chunks:
@@ -165,6 +176,14 @@ class Audit:
             floor = max(last.get(chunk.tp, -1), self._landed_to.get((chunk.tp, chunk.epoch), -1))
             assert all(a < b for a, b in zip([floor, *offsets], offsets, strict=False)), f"I6: {chunk.tp} out of order"
             last[chunk.tp] = chunk.offsets[-1]
+        self._running[start.flight] = start
+
+    def _started_unordered(self, start: StartFlush) -> None:
+        assert all(chunk.epoch == self._epochs.get(chunk.tp) for chunk in start.batch.chunks), "a flush from an old epoch"
+        flying = {key for other in self._running.values() for key in _keys(other)}
+        keys = _keys(start)
+        assert len(set(keys)) == len(keys), "a record is in a batch twice"
+        assert not flying.intersection(keys), "a record is in two flushes at once"
         self._running[start.flight] = start
 
     def _landed(self, chunk: Chunk) -> None:
@@ -215,3 +234,7 @@ class Audit:
         assert (self._engine.state is State.DRAINING) == self._draining, "I8"
         due = self._engine.next_due(now)
         assert due is None or due > now, "the engine wants to be woken at once, after it was told"
+
+
+def _keys(start: StartFlush) -> list[tuple[TopicPartition, int, int]]:
+    return [(chunk.tp, chunk.epoch, offset) for chunk in start.batch.chunks for offset in chunk.offsets]

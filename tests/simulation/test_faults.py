@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from sidecar.core.actions import Finish
-from sidecar.core.config import EngineConfig, FlushLimits, OnPoison, Policy, Strategy
+from sidecar.core.config import EngineConfig, FlushLimits, OnPoison, Ordering, Policy, Strategy
 from sidecar.core.hold_reasons import ASKED, HoldReason
 from sidecar.core.records import Batch, TopicPartition
 from sidecar.core.results import FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
@@ -174,6 +174,7 @@ def config(random: Random, strategy: Strategy) -> EngineConfig:
         max_bytes=random.choice((20_000, 200_000)),
         policy=policies.__getitem__,
         flush=FlushLimits(first_batch=10, max_batch=100, max_in_flight=random.choice((1, 3)), max_batch_bytes=15_000),
+        ordering=random.choice(tuple(Ordering)),
         on_poison=OnPoison.STOP,
         pause_after=random.choice((0.0, 0.1, 1.0)),
     )

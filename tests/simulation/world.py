@@ -75,7 +75,7 @@ class World:
         self.random = Random(seed)
         self.logs = {tp: Log(tp) for tp in partitions}
         self.engine = Engine(config, Random(seed + 1))
-        self.audit = Audit(self.engine, self.logs, lossless)
+        self.audit = Audit(self.engine, self.logs, lossless, config.ordering)
         self.downstream = downstream
         self.commit_fails = 0.0
         self._positions: dict[TopicPartition, int] = {}

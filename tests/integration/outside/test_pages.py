@@ -55,6 +55,11 @@ OF_THE_MOMENT: dict[str, list[dict[str, str]]] = {
     "sidecar_flush_duration_seconds_count": [{"outcome": "delivered"}, {"outcome": "retriable"}],
     "sidecar_flush_interval_seconds": [{}],
     "sidecar_flush_concurrency_limit": [{}],
+    "sidecar_flush_batch_target_records": [{}],
+    "sidecar_flush_queued_batches": [{}],
+    "sidecar_flush_decisions_total": [
+        {"dial": dial, "direction": way} for dial in ("batch", "interval", "concurrency") for way in ("up", "down")
+    ],
     "sidecar_commits_total": [{"result": "ok"}, {"result": "failed"}],
     "sidecar_rebalances_total": [{"kind": kind} for kind in ("assigned", "revoked", "lost")],
     "sidecar_loop_seconds_total": [{"doing": doing} for doing in ("polling", "waiting", "working")],

@@ -22,7 +22,7 @@ T1 = TopicPartition("orders", 1)
 T2 = TopicPartition("orders", 2)
 CLICKS = TopicPartition("clicks", 0)
 
-SMALL = EngineConfig(max_messages=100, flush=FlushLimits(first_batch=10, max_batch=10, max_in_flight=3))
+SMALL = EngineConfig(max_messages=100, flush=FlushLimits(first_batch=10, max_batch=10, max_in_flight=3, first_in_flight=3))
 """A buffer of 100 records: ELEVATED at 50, CRITICAL at 80; batches of 10."""
 
 

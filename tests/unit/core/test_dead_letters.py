@@ -308,7 +308,9 @@ def test_retries_are_exhausted_only_while_the_downstream_answers_others() -> Non
         bench.wait(60)
     assert letters(bench) == []
     bench.poll(chunk(T1, range(1)))
+    fail(bench, 1)
     bench.land(2)
+    bench.wait(60)
     fail(bench, 1)
     [letter] = only(bench.actions, DeadLetter)
     assert (letter.reason, letter.error, letter.said) == (LetterReason.RETRIES_EXHAUSTED, "503", SAID)

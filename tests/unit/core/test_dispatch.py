@@ -55,7 +55,7 @@ def test_only_one_flush_of_a_partition_is_under_way_and_partitions_take_turns() 
 
 
 def test_no_more_flushes_than_allowed_are_under_way() -> None:
-    bench = Bench(replace(SMALL, flush=FlushLimits(first_batch=10, max_batch=10, max_in_flight=2)), T0, T1, T2)
+    bench = Bench(replace(SMALL, flush=FlushLimits(first_batch=10, max_batch=10, max_in_flight=2, first_in_flight=2)), T0, T1, T2)
     bench.poll(*(chunk(tp, range(10)) for tp in (T0, T1, T2)))
     assert [tp for tp, _ in started(bench.actions)] == [T0, T1]
     assert [tp for tp, _ in started(bench.land(1))] == [T2]

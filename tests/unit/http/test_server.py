@@ -20,6 +20,7 @@ from sidecar.http.live import Live
 from sidecar.http.pages import PAGES, Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
+from sidecar.observe.flow_status import flow_status
 from sidecar.observe.metrics import Identity, ReportCollector
 from sidecar.observe.metrics import Sources as MetricSources
 from sidecar.observe.scene import Scene
@@ -44,6 +45,7 @@ def sources(report: Callable[[], Report | None], now: float = NOW) -> Sources:
     return Sources(
         report=report,
         status=lambda latest: status(Scene(latest, log_ends(100), now), NOW_MS),
+        flow=lambda latest: flow_status(latest, now),
         registry=registry,
         live=Live(dict, dict),
         readiness=Readiness.LATCHED,
@@ -83,7 +85,14 @@ def test_a_healthy_process_answers_on_every_page() -> None:
 
 def test_a_process_whose_loop_has_not_started_is_alive_and_not_ready() -> None:
     with serving(None) as server:
-        assert codes(server) == {"/startupz": 503, "/livez": 200, "/readyz": 503, "/metrics": 200, "/status": 503}
+        assert codes(server) == {
+            "/startupz": 503,
+            "/livez": 200,
+            "/readyz": 503,
+            "/metrics": 200,
+            "/status": 503,
+            "/status/flow": 503,
+        }
         assert json.loads(ask(server, "/status").body) == {"phase": "starting"}
 
 

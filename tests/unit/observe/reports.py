@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from sidecar.core.cost_fit import Cost
+from sidecar.core.decisions import Dial
 from sidecar.core.records import Chunk, TopicPartition
-from sidecar.core.snapshot import BooksView, FlowView, PartitionView, Snapshot
+from sidecar.core.snapshot import BooksView, FlowView, PartitionView, SearchView, Snapshot
 from sidecar.observe.flush_stats import FlushStats
 from sidecar.runtime.report import LogEnds, Report
 
@@ -29,12 +31,20 @@ FLOW = FlowView(
     batch_records=500,
     interval=0.1,
     concurrency_limit=8,
+    allowed=8,
+    max_in_flight=8,
+    per_partition=1,
     flushes_in_flight=0,
     retrying=0,
     last_failure=None,
     breaker="closed",
     breaker_reason=None,
     next_probe_in=None,
+)
+
+SEARCH = SearchView(
+    cost=Cost(0.004, 0.000_002, 0.000_000_1, 200.0, 2000.0, 0.008, 0.001),
+    turns={(dial.value, way): 0 for dial in Dial for way in ("up", "down")},
 )
 
 
@@ -71,6 +81,7 @@ def a_snapshot(*partitions: PartitionView, flow: FlowView = FLOW, **changes: Any
         books=BOOKS,
         partitions=partitions or (a_partition(),),
         flow=flow,
+        search=SEARCH,
         transitions={("normal", "elevated"): 2},
         holds=3,
         pauses=1,

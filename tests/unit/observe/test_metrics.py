@@ -11,8 +11,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from sidecar.core.books import DropReason, ReleaseReason
+from sidecar.core.cost_fit import Cost
 from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.records import TopicPartition
+from sidecar.core.snapshot import SearchView
 from sidecar.observe.flush_stats import OUTCOMES, FlushStats
 from sidecar.observe.metric_defs import METRICS, document
 from sidecar.observe.metrics import INTENT, Identity, ReportCollector, Sources, make_registry
@@ -210,6 +212,24 @@ def test_histograms_come_from_the_finished_flushes() -> None:
     assert value(samples, "sidecar_flush_batch_records_bucket", le="+Inf") == 1
     assert value(samples, "sidecar_record_age_seconds_count") == 2
     assert value(samples, "sidecar_record_age_seconds_sum") == 6
+
+
+def test_the_flush_control_shows_its_dials_what_it_knows_and_how_often_it_decided() -> None:
+    turns = {("batch", "up"): 3, ("concurrency", "down"): 1}
+    search = SearchView(cost=Cost(0.004, 0.000_002, 0.0, 200, 2000, 0.008, 0.0), queue=1.5, turns=turns)
+    flow = replace(FLOW, batch_records=2000, concurrency_limit=9)
+    samples = scrape(a_report(a_snapshot(flow=flow, search=search)))
+    assert value(samples, "sidecar_flush_batch_target_records") == 2000
+    assert value(samples, "sidecar_flush_concurrency_limit") == 9
+    assert value(samples, "sidecar_flush_queued_batches") == 1.5
+    assert value(samples, "sidecar_flush_cost_fixed_seconds") == 0.004
+    assert value(samples, "sidecar_flush_cost_record_seconds") == 0.000_002
+    assert value(samples, "sidecar_flush_decisions_total", dial="batch", direction="up") == 3
+    assert value(samples, "sidecar_flush_decisions_total", dial="concurrency", direction="down") == 1
+
+
+def test_what_a_flush_costs_is_absent_while_unknown() -> None:
+    assert value(scrape(a_report(a_snapshot(search=SearchView()))), "sidecar_flush_cost_fixed_seconds") is None
 
 
 def test_the_last_delivery_is_absent_before_the_first() -> None:

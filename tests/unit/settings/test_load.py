@@ -150,7 +150,13 @@ COMMITS = "may not be set: the sidecar commits only what was delivered, by itsel
             ["SIDECAR_START: 'soon' must be earliest, latest, or a time with its zone, like 2026-01-31T06:00:00Z"],
         ),
         ({"ON_POISON": "skip"}, ["SIDECAR_ON_POISON: must be 'stop' or 'drop'"]),
-        ({"ORDERING": "key"}, ["SIDECAR_ORDERING: must be 'partition'"]),
+        ({"ORDERING": "key"}, ["SIDECAR_ORDERING: must be 'partition' or 'none'"]),
+        (
+            {"ORDERING": "none", "WRITER__URL": "sqlite:///data/records.db", "WRITER__TABLE": "records"},
+            [
+                "SIDECAR_ORDERING: none does not go with a downstream that keeps the offsets beside the records: it takes those of a partition in order; leave it out"
+            ],
+        ),
         ({"DRAIN_TIMEOUT": "25"}, [f"SIDECAR_DRAIN_TIMEOUT: '25' {DURATION}"]),
         ({"DRAIN_TIMEOUT": "0s"}, ["SIDECAR_DRAIN_TIMEOUT: must be greater than 0"]),
         ({"WRITER__TIMEOUT": "30d"}, ["SIDECAR_WRITER__TIMEOUT: '30d' is too long: write 1d or less"]),
