@@ -239,6 +239,7 @@ class App:
             report=lambda: self._watch.report,
             status=lambda report: status(self._scene(report), int(time.time() * 1000)),
             flow=lambda report: flow_status(report, time.monotonic()),
+            drops=self._watch.drops.document,
             registry=make_registry(
                 MetricSources(lambda: self._watch.report, log_ends, trend, lambda: self._watch.spans),
                 Identity(VERSION, settings.kafka.group_id, fingerprint(settings)),

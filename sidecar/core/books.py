@@ -23,6 +23,7 @@ class DropReason(enum.Enum):
     DROP_NEWEST = "drop_newest"
     SAMPLE = "sample"
     EXPIRED = "expired"
+    MAX_WAIT = "max_wait"
     MAX_BLOCK = "max_block"
     POISON = "poison"
 

@@ -10,8 +10,8 @@ progress possible at all: a record larger than the limit is accepted when nothin
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Iterator
 from itertools import accumulate, islice
 
 from sidecar.core.errors import AccountingError
@@ -22,15 +22,20 @@ class BoundedBuffer:
     """Chunks queued per partition, with the memory they and the records in flight take."""
 
     def __init__(self, max_records: int, max_bytes: int) -> None:
-        """Limit the buffer to ``max_records`` and ``max_bytes`` (accounted, see :data:`~sidecar.core.records.RECORD_BYTES`)."""
+        """Limit the buffer to ``max_records`` and ``max_bytes`` (accounted, see :data:`~sidecar.core.records.RECORD_BYTES`).
+
+        ``active`` counts, by topic, the partitions that have records here.
+        """
         self.max_records = max_records
         self.max_bytes = max_bytes
         self.queued_records = 0
         self.queued_bytes = 0
         self.in_flight_records = 0
         self.in_flight_bytes = 0
+        self.active: Counter[str] = Counter()
         self._queues: dict[TopicPartition, deque[Chunk]] = {}
         self._counts: dict[TopicPartition, int] = {}
+        self._held: dict[TopicPartition, list[int]] = {}
 
     @property
     def size(self) -> int:
@@ -62,6 +67,11 @@ class BoundedBuffer:
         """The fuller of the two limits, 1.0 = full (above it only while one oversize record passes)."""
         return max(self.size / self.max_records, self.nbytes / self.max_bytes)
 
+    def usage(self, tp: TopicPartition) -> float:
+        """Return what ``tp`` takes of the buffer, by the fuller of the two limits: queued and in flight."""
+        records, nbytes = self._held.get(tp, (0, 0))
+        return max(records / self.max_records, nbytes / self.max_bytes)
+
     @property
     def is_full(self) -> bool:
         """Whether a limit is reached."""
@@ -88,21 +98,20 @@ class BoundedBuffer:
             self._append(chunk if fitting == len(chunk) else chunk.slice(0, fitting))
         return fitting
 
-    def push_evicting(self, chunk: Chunk, victims: Callable[[], Iterable[TopicPartition]]) -> tuple[int, list[Chunk]]:
+    def push_evicting(self, chunk: Chunk, victims: Iterator[TopicPartition]) -> tuple[int, list[Chunk]]:
         """Queue ``chunk``, making room by evicting the oldest queued records of ``victims``.
 
-        ``victims`` yields the partitions that may lose records, first to lose first; it is asked again
-        after each eviction. Returns how many records of ``chunk`` were queued and what was evicted. What is in flight is never evicted,
-        so less than the whole chunk may fit.
+        ``victims`` yields the partition that loses records next, as often as one is needed; what it yields has some queued, or is this chunk's own.
+        Returns how many records of ``chunk`` were queued and what was evicted. What is in flight is never evicted, so less than the whole chunk may fit.
         """
         evicted: list[Chunk] = []
         pushed = self.push(chunk)
         while pushed < len(chunk):
             rest = chunk.slice(pushed, len(chunk))
-            loss = self._evict_for(rest, victims())
-            if loss is None:
+            victim = next(victims, None)
+            if victim is None:
                 break
-            evicted.append(loss)
+            evicted.append(self._evict_for(rest, victim))
             pushed += self.push(rest)
         return pushed, evicted
 
@@ -123,16 +132,13 @@ class BoundedBuffer:
 
     def settle(self, chunk: Chunk) -> None:
         """Free a chunk that was taken, its outcome being known. Raises AccountingError if that much is not in flight."""
-        if len(chunk) > self.in_flight_records or chunk.nbytes > self.in_flight_bytes:
-            msg = f"{chunk.tp}: {len(chunk)} records settled, {self.in_flight_records} in flight"
-            raise AccountingError(msg)
-        self.in_flight_records -= len(chunk)
-        self.in_flight_bytes -= chunk.nbytes
+        self._land(chunk)
+        self._hold(chunk.tp, -len(chunk), -chunk.nbytes)
 
     def put_back(self, chunks: list[Chunk]) -> None:
         """Return chunks of one partition, in offset order, from in flight to the head of its queue."""
         for chunk in reversed(chunks):
-            self.settle(chunk)
+            self._land(chunk)
             self._queues.setdefault(chunk.tp, deque()).appendleft(chunk)
             self._count(chunk.tp, len(chunk), chunk.nbytes)
 
@@ -141,6 +147,7 @@ class BoundedBuffer:
         chunks = list(self._queues.pop(tp, ()))
         for chunk in chunks:
             self._count(tp, -len(chunk), -chunk.nbytes)
+            self._hold(tp, -len(chunk), -chunk.nbytes)
         self._counts.pop(tp, None)
         return chunks
 
@@ -160,20 +167,42 @@ class BoundedBuffer:
             queue = self._queues[chunk.tp] = deque()
         queue.append(chunk)
         self._count(chunk.tp, len(chunk), chunk.nbytes)
+        self._hold(chunk.tp, len(chunk), chunk.nbytes)
 
     def _count(self, tp: TopicPartition, records: int, nbytes: int) -> None:
         self._counts[tp] = self._counts.get(tp, 0) + records
         self.queued_records += records
         self.queued_bytes += nbytes
 
-    def _evict_for(self, chunk: Chunk, victims: Iterable[TopicPartition]) -> Chunk | None:
-        """Evict from the head of the first victim that has queued records as much as ``chunk`` lacks, or its first chunk."""
-        for tp in victims:
-            queue = self._queues.get(tp)
-            if queue:
-                lacking = _prefix_of(queue[0], len(chunk) - self.room_records, chunk.nbytes - self.room_bytes)
-                return self._pop_head(tp, queue, lacking, float("inf"))
-        return None
+    def _hold(self, tp: TopicPartition, records: int, nbytes: int) -> None:
+        """Account for what a partition takes, queued or in flight."""
+        held = self._held.get(tp)
+        if held is None:
+            held = self._held[tp] = [0, 0]
+            self.active[tp.topic] += 1
+        held[0] += records
+        held[1] += nbytes
+        if not held[0]:
+            del self._held[tp]
+            self.active[tp.topic] -= 1
+            if not self.active[tp.topic]:
+                del self.active[tp.topic]
+
+    def _land(self, chunk: Chunk) -> None:
+        if len(chunk) > self.in_flight_records or chunk.nbytes > self.in_flight_bytes:
+            msg = f"{chunk.tp}: {len(chunk)} records settled, {self.in_flight_records} in flight"
+            raise AccountingError(msg)
+        self.in_flight_records -= len(chunk)
+        self.in_flight_bytes -= chunk.nbytes
+
+    def _evict_for(self, chunk: Chunk, victim: TopicPartition) -> Chunk:
+        """Evict from the head of ``victim`` as much as ``chunk`` lacks, or its first chunk."""
+        head = self._queues[victim][0]
+        lacking = _prefix_of(head, len(chunk) - self.room_records, chunk.nbytes - self.room_bytes)
+        loss = self._pop_head(victim, self._queues[victim], lacking, float("inf"))
+        assert loss is not None, "a prefix has at least one record"  # noqa: S101 -- our own mistake, never a user's
+        self._hold(victim, -len(loss), -loss.nbytes)
+        return loss
 
     def _pop_head(self, tp: TopicPartition, queue: deque[Chunk], max_records: int, max_bytes: float) -> Chunk | None:
         head = queue[0]

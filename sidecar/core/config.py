@@ -30,20 +30,43 @@ class OnPoison(enum.Enum):
     DROP = "drop"
 
 
+BURSTS = 4
+"""How many times ``max_wait`` a burst may make records wait where nothing else is said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The overload policy of a topic.
 
-    ``sample_rate`` keeps 1 in N. ``max_block`` is how long a ``block`` partition may be held before its newest records
-    are dropped (None: for ever). ``max_age`` drops records older than this when they are about to be flushed.
-    ``priority`` orders eviction: the lowest goes first.
+    ``sample_rate`` keeps 1 in N (None: as many as the downstream takes, see :mod:`sidecar.core.sampling`). ``max_block`` is how long a ``block`` partition may be
+    held before its newest records are dropped (None: for ever). ``max_age`` drops records that are older than this, by their timestamps, when they are about to be
+    flushed; ``max_wait`` those that were in the buffer for longer, and ``max_burst_wait`` is how long that may take before (see :mod:`sidecar.core.expiry`).
+    ``priority`` orders eviction: the lowest goes first. ``weight`` is the share of the buffer and of what is delivered (None: by the priority).
     """
 
     strategy: Strategy = Strategy.BLOCK
-    sample_rate: int = 10
+    sample_rate: int | None = 10
     max_block: float | None = None
     max_age: float | None = None
     priority: int = 0
+    max_wait: float | None = None
+    max_burst_wait: float | None = None
+    weight: float | None = None
+
+    @property
+    def may_evict(self) -> bool:
+        """Whether records that are queued may be dropped to make room: those of ``block`` never."""
+        return self.strategy is not Strategy.BLOCK
+
+    @property
+    def share(self) -> float:
+        """The weight, in relation to those of others. A step of priority is twice the share."""
+        return 2.0**self.priority if self.weight is None else self.weight
+
+    @property
+    def burst_wait(self) -> float | None:
+        """The interval that goes with ``max_wait``."""
+        return self.max_burst_wait if self.max_burst_wait is not None or self.max_wait is None else BURSTS * self.max_wait
 
 
 @dataclass(frozen=True, slots=True)

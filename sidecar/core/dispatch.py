@@ -2,8 +2,9 @@
 
 - A batch that is full (in records or bytes) starts at once; a part-filled one after the interval, or at once when the pressure is
   ELEVATED or above, or the engine drains or is quiesced.
-- Partitions are served in turn. Where the first in turn fills a batch on its own it gets one to itself, so a backlog
-  spreads over all flights; at a trickle several share a batch.
+- Topics are served by weight (:mod:`sidecar.core.fair_queue`), the partitions of a topic in turn. Where the first in turn fills a batch on its own it gets one
+  to itself, so a backlog spreads over all flights; at a trickle several share a batch.
+- What has waited too long by its topic's policy is dropped on its way out (:mod:`sidecar.core.expiry`).
 - One flight per partition: order within it is kept through retries. Where no order is asked for, any number; but one alone while poison is searched for or a record
   is tried once more, and no more where so many later ranges are delivered that the ledger remembers :data:`RUN_AHEAD` of them: what a restart would repeat is bounded, too.
 - How many run at once is the flush control's choice. A flight that waits for its retry is not among them, so one that goes on failing does not keep others from being
@@ -18,13 +19,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
-from operator import itemgetter
 
 from sidecar.core.actions import DeadLetter, StartFlush
-from sidecar.core.books import DropReason
 from sidecar.core.breaker import BreakerSignal, BreakerState
 from sidecar.core.config import Ordering
+from sidecar.core.expiry import Expiry
+from sidecar.core.fair_queue import FairQueue
 from sidecar.core.flush_control import Launch
 from sidecar.core.records import Batch, Chunk
 from sidecar.core.state import EngineState, Flight, Partition
@@ -42,6 +42,8 @@ class Dispatch:
     def __init__(self, state: EngineState) -> None:
         """Work on the engine's state."""
         self._state = state
+        self._expiry = Expiry(state)
+        self._queue = FairQueue()
         self._last_flight = 0
 
     def run(self, now: float) -> None:
@@ -116,7 +118,13 @@ class Dispatch:
             for tp, p in state.partitions.items()
             if (queued(tp) or tp in rechecks) and self._may_fly(p) and not p.revoking and tp not in waits
         ]
-        return [p for p in ready if p.requested == p.committed] if state.config.commits_with_records else ready
+        if state.config.commits_with_records:
+            ready = [p for p in ready if p.requested == p.committed]
+        return ready if len(ready) < 2 else sorted(ready, key=self._turn)  # noqa: PLR2004 -- one has nobody to be fair to
+
+    def _turn(self, partition: Partition) -> tuple[float, float]:
+        """Return what tells whose turn it is; where it is equal, who was served longest ago stays first."""
+        return self._queue.start(partition.tp.topic), -partition.policy.share
 
     def _may_fly(self, partition: Partition) -> bool:
         """Whether another flight of ``partition`` may start beside those that it has."""
@@ -158,8 +166,9 @@ class Dispatch:
         chunks: list[Chunk] = []
         nbytes = float(self._state.flow.batch_bytes)
         for partition in ready:
+            queued = self._state.buffer.queued(partition.tp)
             taken = self._take(partition, records, nbytes, now)
-            if not taken and not chunks:
+            if not chunks and self._state.buffer.queued(partition.tp) == queued:  # its first record alone is larger than a batch
                 taken = self._take(partition, 1, float("inf"), now)
             chunks += taken
             records -= sum(map(len, taken))
@@ -169,34 +178,19 @@ class Dispatch:
         return chunks
 
     def _take(self, partition: Partition, records: int, nbytes: float, now: float) -> list[Chunk]:
-        """Take from one partition and send it to the end of the turn."""
-        state = self._state
-        taken = state.buffer.take(partition.tp, records, nbytes)
-        if taken:
+        """Take from one partition and send it to the end of the turn; what expires on its way out is made up for."""
+        state, fresh = self._state, list[Chunk]()
+        while taken := state.buffer.take(partition.tp, records, nbytes):
+            kept = self._expiry.fresh(partition, taken, now)
+            fresh += kept
+            records -= sum(map(len, kept))
+            nbytes -= sum(chunk.nbytes for chunk in kept)
+            if kept is taken:
+                break
+        if fresh:
             state.partitions[partition.tp] = state.partitions.pop(partition.tp)
-        if partition.policy.max_age is None:
-            return taken
-        return [fresh for chunk in taken for fresh in self._drop_expired(partition, chunk, partition.policy.max_age, now)]
-
-    def _drop_expired(self, partition: Partition, chunk: Chunk, max_age: float, now: float) -> list[Chunk]:
-        """Drop the records of a taken chunk that are older than ``max_age`` seconds; return the runs of the others.
-
-        Age is the record's age when it was polled, by its timestamp and the wall clock of that moment, plus the monotonic
-        time since: a clock that jumps meanwhile expires nothing. A negative timestamp means none, and never expires.
-        """
-        oldest = chunk.polled_wall_ms + (now - chunk.polled_at - max_age) * 1000
-        kept: list[Chunk] = []
-        flags = enumerate(0 <= timestamp < oldest for timestamp in chunk.timestamps)
-        for expired, group in groupby(flags, key=itemgetter(1)):
-            run = [index for index, _ in group]
-            part = chunk.slice(run[0], run[-1] + 1)
-            if expired:
-                self._state.buffer.settle(part)
-                partition.ledger.complete(part)
-                self._state.drop(part, DropReason.EXPIRED)
-            else:
-                kept.append(part)
-        return kept
+            self._queue.charge(partition.tp.topic, sum(chunk.nbytes for chunk in fresh), partition.policy.share)
+        return fresh
 
     def _launch(self, chunks: list[Chunk], full: int, now: float, *, probe: bool, recheck: DeadLetter | None = None) -> bool:
         """Start a flight, which ``full`` records fill; return whether there was anything to start (all that was taken may have expired)."""

@@ -177,6 +177,8 @@ class Engine:
         return snapshot(self._state, self._holds, now)
 
     def _polled(self, event: Polled, now: float) -> None:
+        if event.chunks:
+            self._state.clock.see(event.chunks[0].polled_at, event.chunks[0].polled_wall_ms)
         for chunk in event.chunks:
             self._intake.take(chunk, now)
 

@@ -6,6 +6,11 @@ or as soon as some partitions are held and others not, the held ones are paused.
 alone can take a second to wake the client up, and refused records must be fetched again.
 
 A drain or a quiesce pauses at once: it must keep polling, so that the session lives.
+
+*Pressure.* At the high watermark all ``block`` partitions are held, until the pressure is below the low one: while nothing is polled, that costs nothing. Where it
+has to cost something, since it lasts longer than ``pause_after``, or since others are polled all the same (they may drop), only those stay held that fill their share of the
+buffer (:mod:`sidecar.core.shares`): a hold begins at the high watermark's part of the share and ends at the low one's. So a hot partition holds up no other, nor does another topic's
+flood. One whose records were refused for want of room waits at least until the pressure is below the high watermark.
 """
 
 from __future__ import annotations
@@ -37,13 +42,17 @@ class Holds:
         self._idle_since: float | None = None
         self._updated_at = float("-inf")
         self._timed = False
+        self._pressed_since: float | None = None
+        self._all_block = True
         self._cramped = False
 
     def update(self, now: float) -> None:
         """Recompute every partition's reasons, then pause and resume accordingly; cheap while nothing is held."""
         condition = self._condition()
-        if condition == self._last and not (self._state.holds_stale or self.reasons or self._paused or self._timed):
+        pressed = self._state.backpressure.holds_blocking_topics
+        if condition == self._last and not (self._state.holds_stale or self.reasons or self._paused or self._timed or pressed):
             return
+        self._note_pressure(now, pressed=pressed)
         self._last, self._state.holds_stale, self._updated_at = condition, False, now
         self._forget_fenced()
         self._cramped = self._lacks_room()
@@ -63,12 +72,22 @@ class Holds:
 
         What :meth:`update` has seen pass already is not due again; what passed since then is.
         """
-        dues = [] if self._idle_since is None or self.polling else [self._idle_since + self._state.config.pause_after]
+        begun = [self._idle_since if not self.polling else None, self._pressed_since if self._all_block else None]
+        dues = [since + self._state.config.pause_after for since in begun if since is not None]
         for tp in self.reasons:
             partition = self._state.partitions[tp]
             if partition.policy.max_block is not None and partition.held_since is not None:
                 dues.append(partition.held_since + partition.policy.max_block)
         return min((due for due in dues if due > self._updated_at), default=None)
+
+    def _note_pressure(self, now: float, *, pressed: bool) -> None:
+        """Remember since when the buffer is too full, and whether every partition would be held for it."""
+        if not pressed:
+            self._pressed_since = None
+            return
+        if self._pressed_since is None:
+            self._pressed_since = now
+        self._all_block = not any(partition.policy.may_evict for partition in self._state.partitions.values())
 
     def _condition(self) -> Condition:
         """Return all that can hold a partition and is not its own."""
@@ -100,8 +119,8 @@ class Holds:
 
     def _pressure_reasons(self, partition: Partition, now: float) -> list[HoldReason]:
         """Reasons that ``max_block`` ends. ``held_since`` stays until they are gone, so that shedding goes on until then."""
-        state, reasons = self._state, []
-        if partition.policy.strategy is Strategy.BLOCK and state.backpressure.holds_blocking_topics:
+        reasons: list[HoldReason] = []
+        if partition.policy.strategy is Strategy.BLOCK and self._is_pressed(partition, now):
             reasons.append(HoldReason.BUFFER)
         if partition.policy.strategy is Strategy.BLOCK and self._cramped:
             reasons.append(HoldReason.ROOM)
@@ -112,6 +131,19 @@ class Holds:
         elif blocked_too_long(partition, now):
             return []
         return reasons
+
+    def _is_pressed(self, partition: Partition, now: float) -> bool:
+        """Whether ``partition`` is held for what is in the buffer."""
+        state, config, since = self._state, self._state.config, self._pressed_since
+        if since is None:
+            return False
+        if (self._all_block and now < since + config.pause_after) or (
+            partition.refused and state.buffer.utilization >= config.high_watermark
+        ):
+            return True
+        held = HoldReason.BUFFER in self.reasons.get(partition.tp, ())
+        mark = config.low_watermark if held else config.high_watermark
+        return state.buffer.usage(partition.tp) >= mark * state.shares.of(partition.tp)
 
     def _lacks_room(self) -> bool:
         """Whether a large record waits for room. Every ``block`` partition waits with it, or their traffic would keep it out for ever."""

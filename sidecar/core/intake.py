@@ -1,19 +1,22 @@
 """Intake: what becomes of polled records, by the overload policy of their topic.
 
 ============ ============================================ ==================================================
-strategy     from ELEVATED on                             what does not fit
+strategy     from ELEVATED on                             what does not fit, and finds nothing to evict
 ============ ============================================ ==================================================
 block        taken (held from CRITICAL on)                refused: the partition waits and is sought back to it;
                                                           after ``max_block`` it is dropped (``max_block``)
-drop_oldest  taken                                        the oldest queued records of droppable topics are evicted, lowest
-                                                          priority first, none for a lower one (``drop_oldest``)
+drop_oldest  taken                                        dropped (``drop_oldest``)
 drop_newest  taken                                        dropped (``drop_newest``)
-sample       1 in N is kept, by a hash (``sample``)       dropped (``sample``)
+sample       1 in N is kept (:mod:`sidecar.core.sampling`) dropped (``drop_newest``: no weight stands for it)
 ============ ============================================ ==================================================
 
-The hash is CRC-32 of the key (of the offset's digits where there is no key): a replay keeps the same records, and a record
-that is kept at some rate is kept at every lower one. Nothing is counted per record: a counter that moves only on
-acceptance would stick for ever.
+*Eviction.* Before that, a record that does not fit makes room for itself: queued records of topics that may drop are evicted (``drop_oldest``), lowest priority first,
+then the oldest. Those of a ``block`` topic never are. A partition may evict from another one that
+
+- has a lower priority, or
+- has the same priority, where both are ``drop_oldest``; its own is then among them, or
+- has more than its share of the buffer, while its own is below its share (:mod:`sidecar.core.shares`), and has the same priority or, for a ``block`` topic, any: it
+  would else wait for ever while a flood of important records takes all the room that there is.
 
 Refused records were never taken: they are not polled in the books, and the ledger's position stays before them.
 """
@@ -22,12 +25,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from functools import partial
-from zlib import crc32
+from heapq import heapify, heappop, heapreplace
+from math import inf
 
 from sidecar.core.books import DropReason, ReleaseReason
 from sidecar.core.config import Strategy
 from sidecar.core.records import Chunk, TopicPartition, record_bytes
+from sidecar.core.sampling import AutoRate, sampled_indexes
 from sidecar.core.state import EngineState, Partition
 
 
@@ -37,6 +41,7 @@ class Intake:
     def __init__(self, state: EngineState) -> None:
         """Work on the engine's state."""
         self._state = state
+        self._rates: dict[str, AutoRate] = {}
         self._takers = {
             Strategy.BLOCK: self._block,
             Strategy.DROP_OLDEST: self._drop_oldest,
@@ -75,13 +80,23 @@ class Intake:
         self._state.release(chunk, reason)
 
     def _accept(self, partition: Partition, chunk: Chunk) -> int:
-        """Queue what fits and enter it in the books and the ledger; return how many records."""
-        fitting = self._state.buffer.push(chunk)
+        """Queue what fits or can be made room for, and enter it in the books and the ledger; return how many records."""
+        state = self._state
+        fitting = state.buffer.push(chunk)
+        evicted: list[Chunk] = []
+        if fitting < len(chunk):
+            rest = chunk.slice(fitting, len(chunk)) if fitting else chunk
+            more, evicted = state.buffer.push_evicting(rest, self._victims(partition))
+            fitting, state.overflowed = fitting + more, True
         if fitting:
             self._enter(partition, chunk if fitting == len(chunk) else chunk.slice(0, fitting))
-        if fitting < len(chunk):
-            self._state.overflowed = True
+        self._lose(evicted)
         return fitting
+
+    def _lose(self, evicted: list[Chunk]) -> None:
+        for loss in evicted:
+            self._state.partitions[loss.tp].ledger.complete(loss)
+            self._state.drop(loss, DropReason.DROP_OLDEST)
 
     def _enter(self, partition: Partition, chunk: Chunk) -> None:
         partition.ledger.track(chunk)
@@ -116,37 +131,65 @@ class Intake:
         """Evict for ``chunk``. It is entered before eviction, since a chunk larger than the buffer evicts its own head."""
         state = self._state
         self._enter(partition, chunk)
-        pushed, evicted = state.buffer.push_evicting(chunk, partial(self._victims, partition.policy.priority))
+        pushed, evicted = state.buffer.push_evicting(chunk, self._victims(partition))
         state.overflowed = state.overflowed or bool(evicted) or pushed < len(chunk)
         if pushed < len(chunk):
             evicted.append(chunk.slice(pushed, len(chunk)))
-        for loss in evicted:
-            state.partitions[loss.tp].ledger.complete(loss)
-            state.drop(loss, DropReason.DROP_OLDEST)
+        self._lose(evicted)
 
-    def _victims(self, priority: int) -> Iterator[TopicPartition]:
-        """Yield droppable partitions with queued records, none above ``priority``: the lowest first, then the oldest head first."""
-        buffer = self._state.buffer
+    def _victims(self, taker: Partition) -> Iterator[TopicPartition]:
+        """Yield who loses a record for one of ``taker``, as often as it is asked: the lowest priority first, then the oldest head.
+
+        ``taker`` itself may have nothing queued yet, and be the last one.
+        """
+        state, head = self._state, self._state.buffer.head
         heads = [
-            (partition.policy.priority, head.polled_at, tp)
-            for tp, partition in self._state.partitions.items()
-            if partition.policy.strategy is Strategy.DROP_OLDEST
-            and partition.policy.priority <= priority
-            and (head := buffer.head(tp)) is not None
+            (partition.policy.priority, inf if (first := head(tp)) is None else first.polled_at, tp)
+            for tp, partition in state.partitions.items()
+            if partition.policy.may_evict and (partition is taker or state.buffer.queued(tp))
         ]
-        return (tp for _, _, tp in sorted(heads))
+        heapify(heads)
+        while heads:
+            priority, _, tp = heads[0]
+            if head(tp) is None or not self._may_evict(taker, state.partitions[tp]):
+                heappop(heads)
+                continue
+            yield tp
+            first = head(tp)
+            heapreplace(heads, (priority, inf if first is None else first.polled_at, tp))
 
-    def _sample(self, partition: Partition, chunk: Chunk, _now: float) -> None:
-        if not self._state.backpressure.sheds_samples:
-            self._take_or_drop(partition, chunk, DropReason.SAMPLE)
+    def _may_evict(self, taker: Partition, loser: Partition) -> bool:
+        mine, other, shares = taker.policy, loser.policy, self._state.shares
+        if other.priority < mine.priority:
+            return True
+        if mine.strategy is other.strategy is Strategy.DROP_OLDEST and mine.priority == other.priority:
+            return True
+        reaches = mine.strategy is Strategy.BLOCK or other.priority == mine.priority
+        return reaches and taker is not loser and shares.is_below(taker.tp) and not shares.is_below(loser.tp)
+
+    def _sample(self, partition: Partition, chunk: Chunk, now: float) -> None:
+        rate = self._rate(partition, chunk, now)
+        if rate == 1:
+            self._take_or_drop(partition, chunk, DropReason.DROP_NEWEST)
             return
-        rate = partition.policy.sample_rate
         kept = sampled_indexes(chunk, rate)
         self._drop_unsampled(chunk, len(chunk) - len(kept))
         if kept:
-            self._take_or_drop(partition, chunk.pick(kept, chunk.weight * rate), DropReason.SAMPLE)
+            self._take_or_drop(partition, chunk.pick(kept, chunk.weight * rate), DropReason.DROP_NEWEST)
         else:
             partition.ledger.advance(chunk.end)
+
+    def _rate(self, partition: Partition, chunk: Chunk, now: float) -> int:
+        """Return N of 1 in N for ``chunk``; 1 while there is no pressure. A rate that follows the downstream is learned then, too."""
+        state, rate = self._state, partition.policy.sample_rate
+        sheds = state.backpressure.sheds_samples
+        if rate is not None:
+            return rate if sheds else 1
+        topic = partition.tp.topic
+        auto = self._rates.setdefault(topic, AutoRate())
+        auto.look(state.books.polled[topic], state.books.delivered[topic] + state.books.dead_lettered[topic], now)
+        room = (1 - state.buffer.utilization) / (1 - state.config.low_watermark)
+        return auto.next(len(chunk), min(1.0, room)) if sheds else 1
 
     def _drop_unsampled(self, chunk: Chunk, records: int) -> None:
         """Count the records that sampling left out; they have become gaps of the kept ones' coverage."""
@@ -158,16 +201,6 @@ def blocked_too_long(partition: Partition, now: float) -> bool:
     """Whether ``max_block`` is over for a held partition."""
     limit = partition.policy.max_block
     return limit is not None and partition.held_since is not None and now >= partition.held_since + limit
-
-
-def sampled_indexes(chunk: Chunk, rate: int) -> list[int]:
-    """Return the indexes of the records that sampling at 1 in ``rate`` keeps."""
-    bound = 2**32 // rate
-    return [
-        index
-        for index, (key, offset) in enumerate(zip(chunk.keys, chunk.offsets, strict=True))
-        if crc32(key if key is not None else b"%d" % offset) < bound
-    ]
 
 
 def _begin(partition: Partition, offset: int) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 
 from sidecar.core.actions import Action, BreakerChanged, DeadLetter, Dropped, LetterReason, PartitionStopped, Released
@@ -23,6 +24,8 @@ from sidecar.core.ledger import Ledger
 from sidecar.core.ration import Ration
 from sidecar.core.records import Batch, Chunk, TopicPartition
 from sidecar.core.retry import RetryBudget
+from sidecar.core.shares import Shares
+from sidecar.core.steady_clock import SteadyClock
 
 
 class StopKind(enum.Enum):
@@ -68,6 +71,7 @@ class Partition:
     ``unplaced`` tells that the offset which the downstream keeps is not known yet: nothing is taken until then (``asked``: it was asked for). ``stored`` is that
     offset, None where there is none; ``fences`` counts how often in a row another one was found there. ``assignment`` is the epoch in which the client was
     assigned it.
+    ``held_since`` is since when it is held for want of room, ``standing_since`` since when its queue was not empty, where the time in it is bounded (see :mod:`sidecar.core.expiry`).
     ``requested`` is the last offset that a commit was asked for, ``committed`` the last that was acknowledged.
     """
 
@@ -82,6 +86,7 @@ class Partition:
     refused: int = 0
     strayed: bool = False
     held_since: float | None = None
+    standing_since: float | None = None
     last_timestamp: int | None = None
     requested: int | None = None
     committed: int | None = None
@@ -154,7 +159,7 @@ class AskedHold:
 class EngineState:
     """The shared state.
 
-    ``busy`` counts flights by partition, of any epoch, since order is kept across epochs; ``epochs`` remembers the last
+    ``policy`` returns that of a topic. ``busy`` counts flights by partition, of any epoch, since order is kept across epochs; ``epochs`` remembers the last
     epoch of each partition ever assigned, ``fenced`` why its last assignment ended. ``overflowed`` tells that the
     present event brought more than fits, ``letters`` are the dead letters that are not acknowledged yet, ``rechecks`` those of them by partition whose records
     are to be tried once more, ``waits_for_letters`` the partitions of which nothing is
@@ -163,7 +168,9 @@ class EngineState:
 
     config: EngineConfig
     random: Random
+    policy: Callable[[str], Policy]
     buffer: BoundedBuffer
+    shares: Shares
     backpressure: Backpressure
     breaker: Breaker
     flow: FlushControl
@@ -171,6 +178,7 @@ class EngineState:
     ration: Ration
     budget: RetryBudget
     books: Books = field(default_factory=Books)
+    clock: SteadyClock = field(default_factory=SteadyClock)
     partitions: dict[TopicPartition, Partition] = field(default_factory=dict)
     epochs: dict[TopicPartition, int] = field(default_factory=dict)
     flights: dict[int, Flight] = field(default_factory=dict)
@@ -180,7 +188,6 @@ class EngineState:
     delivered_at: float = float("-inf")
     busy: Counter[TopicPartition] = field(default_factory=Counter)
     fenced: dict[TopicPartition, ReleaseReason] = field(default_factory=dict)
-    policies: dict[str, Policy] = field(default_factory=dict)
     drain_deadline: float | None = None
     asked: dict[HoldReason, AskedHold] = field(default_factory=dict)
     overflowed: bool = False
@@ -191,10 +198,14 @@ class EngineState:
     def fresh(cls, config: EngineConfig, random: Random) -> EngineState:
         """Return the state of an engine that has seen nothing yet."""
         rules = config.dead_letters or DeadLetterRules()
+        buffer = BoundedBuffer(config.max_messages, config.max_bytes)
+        policy = cache(config.policy)
         return cls(
             config=config,
             random=random,
-            buffer=BoundedBuffer(config.max_messages, config.max_bytes),
+            policy=policy,
+            buffer=buffer,
+            shares=Shares(buffer, lambda topic: policy(topic).share),
             backpressure=Backpressure(config.low_watermark, config.high_watermark),
             breaker=Breaker(config.retry.max_wait, random),
             flow=FlushControl(config.flush, random),
@@ -212,13 +223,6 @@ class EngineState:
     def hurries(self) -> bool:
         """Whether what is here is to leave at once: a drain, or a quiesce."""
         return self.draining or HoldReason.QUIESCE in self.asked
-
-    def policy(self, topic: str) -> Policy:
-        """Return the policy of ``topic``."""
-        policy = self.policies.get(topic)
-        if policy is None:
-            policy = self.policies[topic] = self.config.policy(topic)
-        return policy
 
     def current(self, chunk: Chunk) -> Partition | None:
         """Return the partition that ``chunk`` belongs to, if it is still the same assignment."""

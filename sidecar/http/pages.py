@@ -27,6 +27,7 @@ PAGES = {
     "/readyz": "readiness probe",
     "/metrics": "metrics for Prometheus",
     "/status": "what it does, and why it is behind, as JSON",
+    "/status/drops": "what was dropped, by offset ranges, as JSON",
     "/status/flow": "how it comes to batch sizes, the interval and the concurrency, as JSON",
 }
 
@@ -35,14 +36,15 @@ PAGES = {
 class Sources:
     """Where the pages get what they show; everything is called from the server's thread.
 
-    ``report`` returns the latest report (None: there is none yet), ``status`` and ``flow`` make the documents of one, ``registry`` has
-    the metrics, ``live`` the stream of the page at ``/``. ``heartbeat_limit`` is in seconds: the liveness probe fails when the report is older.
+    ``report`` returns the latest report (None: there is none yet), ``status`` and ``flow`` make the documents of one, ``drops`` that of the
+    dropped ranges, ``registry`` has the metrics, ``live`` the stream of the page at ``/``. ``heartbeat_limit`` is in seconds: the liveness probe fails when the report is older.
     ``clock`` is the monotonic clock of ``Report.made_at``.
     """
 
     report: Callable[[], Report | None]
     status: Callable[[Report], dict[str, object]]
     flow: Callable[[Report], dict[str, object]]
+    drops: Callable[[], dict[str, object]]
     registry: CollectorRegistry
     live: Live
     readiness: Readiness
@@ -61,6 +63,7 @@ def admin_pages(sources: Sources, actions: Actions) -> Starlette:
         "/readyz": pages.readyz,
         "/metrics": pages.metrics,
         "/status": pages.status,
+        "/status/drops": pages.drops,
         "/status/flow": pages.flow,
     }
     routes = [Route(path, _endpoint(page)) for path, page in endpoints.items()]
@@ -104,6 +107,9 @@ class _Pages:
 
     def flow(self, _request: Request) -> Response:
         return self._document(self._sources.flow)
+
+    def drops(self, _request: Request) -> Response:
+        return _json(self._sources.drops(), 200)
 
     def _document(self, of: Callable[[Report], dict[str, object]]) -> Response:
         report = self._sources.report()

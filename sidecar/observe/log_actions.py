@@ -10,7 +10,7 @@ HoldBegan          hold.began           info    each (warning when the applicati
 HoldEnded          hold.ended           info    each
 Finish             drain.finished       info    each (warning when the deadline ended it)
 FlushFailed        flush.failed         warning at most once an interval by reason
-Dropped            records.dropped      warning at most once an interval by topic and reason
+Dropped            records.dropped      warning at most once an interval by partition and reason, with the offsets that all of it lies in
 Released           records.released     info    at most once an interval by partition and reason
 DeadLettered       record.dead_lettered warning at most once an interval by topic and reason
 DeadLetterFailed   dead_letter.failed   warning at most once an interval by topic and error
@@ -25,6 +25,7 @@ The other actions are the everyday work and are not logged.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from sidecar.core.actions import (
@@ -70,7 +71,7 @@ class LogActions:
     def __init__(self, log: Log, interval: float = 10.0) -> None:
         """Write to ``log``; repeated failures at most once in ``interval`` seconds each."""
         self._log = log
-        self._repeats: Repeats[Repeating] = Repeats(interval)
+        self._repeats: Repeats[Repeating] = Repeats(interval, _together)
 
     def log(self, actions: Iterable[Action], now: float) -> None:
         """Log what of ``actions`` is to be known, at ``now`` (monotonic seconds)."""
@@ -158,7 +159,7 @@ def _key(action: Repeating) -> tuple[object, ...]:
         case FlushFailed():
             return FlushFailed, action.reason
         case Dropped():
-            return Dropped, action.tp.topic, action.reason
+            return Dropped, action.tp, action.reason
         case Released():
             return Released, action.tp, action.reason
         case DeadLettered():
@@ -167,6 +168,13 @@ def _key(action: Repeating) -> tuple[object, ...]:
             return DeadLetterFailed, action.tp.topic, action.error
         case CommitFailed():
             return CommitFailed, action.error
+
+
+def _together(before: Repeating, after: Repeating) -> Repeating:
+    """Return what stands for both: of drops the offsets that they lie in, else the later one."""
+    if isinstance(before, Dropped) and isinstance(after, Dropped):
+        return replace(after, start=min(before.start, after.start), end=max(before.end, after.end))
+    return after
 
 
 def _records(action: Repeating) -> int:

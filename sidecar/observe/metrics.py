@@ -21,6 +21,7 @@ from sidecar.core.books import DropReason, ReleaseReason
 from sidecar.core.breaker import BreakerState
 from sidecar.core.snapshot import BooksView, PartitionView
 from sidecar.observe import metric_defs as defs
+from sidecar.observe.drop_record import INTENT
 from sidecar.observe.lag import Lag, end_of, lag_of
 from sidecar.observe.metric_defs import MetricDef
 from sidecar.observe.spans import Spans
@@ -30,16 +31,6 @@ from sidecar.runtime.report import FlushCounts, LogEnds, Report
 
 Sample = tuple[tuple[str, ...], float]
 """Label values, in the order of the definition, and the value."""
-
-INTENT: Mapping[str, str] = {
-    DropReason.DROP_OLDEST.value: "overload",
-    DropReason.DROP_NEWEST.value: "overload",
-    DropReason.SAMPLE.value: "policy",
-    DropReason.EXPIRED.value: "policy",
-    DropReason.MAX_BLOCK.value: "overload",
-    DropReason.POISON.value: "poison",
-}
-"""The ``intent`` of each reason. None happens unless a setting allows it, but only those of ``policy`` are wanted for their own sake."""
 
 _MOVES = sorted({(old.value, new.value) for old, row in TRANSITIONS.items() for new in row.values() if new is not old})
 
@@ -172,7 +163,9 @@ def _books(report: Report) -> Iterator[Metric]:
     yield _keyed(defs.DEAD_LETTERED, books.dead_lettered, topics)
     yield _keyed(defs.UNREADABLE_HEADERS, report.unreadable_headers, topics)
     yield _keyed(defs.MISSED_OFFSETS, report.missed_offsets, topics)
-    yield _family(defs.DROPPED, [((*key, INTENT[key[1]]), n) for key, n in _with_zeros(books.dropped, topics, DropReason)])
+    yield _family(
+        defs.DROPPED, [((*key, INTENT[DropReason(key[1])]), n) for key, n in _with_zeros(books.dropped, topics, DropReason)]
+    )
     yield _family(defs.RELEASED, _with_zeros(books.released, topics, ReleaseReason))
     yield from _balance(books)
 

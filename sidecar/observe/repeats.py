@@ -6,6 +6,7 @@ is bounded, since reasons come from outside: beyond :data:`MAX_KEYS` the oldest 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Line(Generic[T]):
-    """The last occurrence, how many it stands for, and the sum of their ``amount``."""
+    """The last occurrence or what stands for all, how many it stands for, and the sum of their ``amount``."""
 
     last: T
     repeated: int = 0
@@ -32,9 +33,10 @@ class _Window(Generic[T]):
 class Repeats(Generic[T]):
     """Collects occurrences by key."""
 
-    def __init__(self, interval: float) -> None:
-        """Say each key at most once in ``interval`` seconds."""
+    def __init__(self, interval: float, together: Callable[[T, T], T] = lambda _before, after: after) -> None:
+        """Say each key at most once in ``interval`` seconds; ``together`` returns what stands for two occurrences, the later one if nothing else is said."""
         self._interval = interval
+        self._together = together
         self._windows: dict[object, _Window[T]] = {}
 
     def add(self, key: object, occurrence: T, amount: int, now: float) -> Line[T] | None:
@@ -44,7 +46,7 @@ class Repeats(Generic[T]):
             self._make_room()
             window = self._windows[key] = _Window(now - self._interval, Line(occurrence))
         line = window.unsaid
-        line.last = occurrence
+        line.last = self._together(line.last, occurrence) if line.repeated else occurrence
         line.repeated += 1
         line.amount += amount
         return self._say(window, now) if now - window.since >= self._interval else None

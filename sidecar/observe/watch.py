@@ -1,6 +1,6 @@
 """The watch: everything that looks at the loop, behind :class:`sidecar.runtime.observer.Observer`.
 
-The loop's thread calls it; other threads read :attr:`Watch.report` and :attr:`Watch.spans`, which are swapped whole.
+The loop's thread calls it; other threads read :attr:`Watch.report` and :attr:`Watch.spans`, which are swapped whole, and :attr:`Watch.drops`, which has a lock.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from sidecar.core.actions import Action
+from sidecar.core.actions import Action, Dropped
 from sidecar.core.records import Chunk, TopicPartition
 from sidecar.core.results import Result
 from sidecar.observe import spans
+from sidecar.observe.drop_record import DropRecord
 from sidecar.observe.flush_stats import FlushStats, outcome_of
 from sidecar.observe.log_actions import Log, LogActions
 from sidecar.observe.unreadable import UnreadableHeaders
@@ -27,13 +28,17 @@ class Watch:
         self.spans = spans.Spans()
         self._log = log
         self._wall = wall
+        self.drops = DropRecord(wall)
         self._actions = LogActions(log)
         self._unreadable = UnreadableHeaders(log)
         self._flushes = FlushStats()
         self._last_delivery: float | None = None
 
     def acted(self, actions: Sequence[Action], now: float) -> None:
-        """Log them."""
+        """Log them, and keep what was dropped in mind."""
+        for action in actions:
+            if isinstance(action, Dropped):
+                self.drops.note(action)
         self._actions.log(actions, now)
 
     def flushed(self, result: Result, seconds: float, records: int) -> None:

@@ -32,7 +32,6 @@ OPEN_TO_ALL = "can be read by every user: take that right away (chmod o-r; for a
 NEAR = 0.8
 """How alike two names must be for one to be taken for a slip of the other: difflib's ratio."""
 
-_LATER = re.compile(r"SIDECAR_(TOPIC_POLICIES|BUFFER__PRIORITY)")
 _SERVICE = re.compile(r"SIDECAR(_\w+)?_SERVICE_(HOST|PORT(_\w+)?)|SIDECAR(_\w+)?_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?")
 _SERVICE_PORT = re.compile(r"(tcp|udp|sctp)://")
 
@@ -149,8 +148,6 @@ def _is_name(name: str) -> bool:
 
 
 def _what_is_wrong(name: str) -> str:
-    if _LATER.fullmatch(name):
-        return "is not supported by this version: leave it out"
     bare = [setting.removeprefix(PREFIX) for setting in sorted(known())]  # what all have in common would make all alike
     nearest = get_close_matches(name.removeprefix(PREFIX).upper(), bare, n=1, cutoff=NEAR)
     return (

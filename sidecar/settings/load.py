@@ -10,9 +10,9 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource
 
 from sidecar.core.errors import ConfigurationError
-from sidecar.settings import dead_letters, kafka_properties, memory
+from sidecar.settings import dead_letters, kafka_properties, memory, topic_policies
 from sidecar.settings.environment import TOKEN, Given, Problem, fields, read
-from sidecar.settings.model import PREFIX, Buffer, Settings, Writer
+from sidecar.settings.model import PREFIX, Settings, Writer
 from sidecar.settings.parts import max_poll_interval, writer_kind_of
 from sidecar.settings.token_file import TokenFile
 from sidecar.settings.units import as_duration
@@ -77,14 +77,32 @@ def _validated(given: Mapping[str, Given]) -> tuple[Settings | None, list[Proble
 
 def _problem(details: ErrorDetails) -> Problem:
     """Return a validation error in our words. Values are quoted by our own readers alone, none of which reads a secret."""
+    if details["loc"][0] == "topic_policies":
+        return Problem("SIDECAR_TOPIC_POLICIES", _where_in_the_list(details["loc"][1:]) + _in_our_words(details))
     name = PREFIX + "__".join(str(part).upper() for part in details["loc"] if str(part).isidentifier())
     meaning = dict(fields()).get(name)
     if details["type"] == "missing" and meaning is not None:
         return Problem(name, f"is required: {meaning.description}")
+    return Problem(name, _in_our_words(details))
+
+
+def _in_our_words(details: ErrorDetails) -> str:
     if details["type"] == "value_error":
-        return Problem(name, str(details["ctx"]["error"]))
+        return str(details["ctx"]["error"])
+    if details["type"] == "extra_forbidden":
+        return "is not known: leave it out"
     text = details["msg"].replace("Input should be", "must be").replace("String should", "must")
-    return Problem(name, text[0].lower() + text[1:])
+    return text[0].lower() + text[1:]
+
+
+def _where_in_the_list(path: tuple[int | str, ...]) -> str:
+    """Return the entry and its field; the rest of a path is of the library's own making."""
+    match path:
+        case (int(index), str(field), *_):
+            return f"entry {index + 1}, {field}: "
+        case (int(index), *_):
+            return f"entry {index + 1}: "
+    return ""
 
 
 def _contradictions_of_the_others(
@@ -169,7 +187,7 @@ def _contradictions(settings: Settings) -> Iterator[Problem]:
             f"{as_duration(settings.drain_timeout)} must be below SIDECAR_KAFKA__MAX_POLL_INTERVAL_MS ({poll_interval * 1000:.0f})",
         )
     yield from _app_contradictions(settings)
-    yield from _strategy_contradictions(settings.buffer)
+    yield from _strategy_contradictions(settings)
     yield from _ordering_contradictions(settings)
     yield from dead_letters.contradictions(settings)
 
@@ -183,20 +201,23 @@ def _app_contradictions(settings: Settings) -> Iterator[Problem]:
             )
 
 
-def _strategy_contradictions(buffer: Buffer) -> Iterator[Problem]:
-    """Yield options of a strategy that was not chosen: they would do nothing, or break what the chosen one promises."""
-    of_others = {"sample_rate": "sample", "max_block": "block"}
-    for name, strategy in of_others.items():
-        if name in buffer.model_fields_set and buffer.strategy != strategy:
+def _strategy_contradictions(settings: Settings) -> Iterator[Problem]:
+    """Yield options of a strategy that no topic has: they would do nothing, or break what the chosen one promises."""
+    buffer = settings.buffer
+    chosen = {buffer.strategy, *(entry.strategy for entry in settings.topic_policies)}
+    for name, strategy in topic_policies.BELONGS_TO.items():
+        if name in buffer.model_fields_set and strategy not in chosen:
             yield Problem(
                 f"SIDECAR_BUFFER__{name.upper()}",
                 f"belongs to SIDECAR_BUFFER__STRATEGY={strategy}, but that is {buffer.strategy}: leave it out",
             )
-    if buffer.max_age is not None and buffer.strategy == "block":
+    if buffer.max_age is not None and chosen <= {"block", None}:
         yield Problem(
             "SIDECAR_BUFFER__MAX_AGE",
             "would lose records, and SIDECAR_BUFFER__STRATEGY=block promises not to: choose another strategy, or leave it out",
         )
+    for problem in topic_policies.contradictions(settings.topic_policies, buffer.strategy):
+        yield Problem("SIDECAR_TOPIC_POLICIES", problem)
 
 
 def _ordering_contradictions(settings: Settings) -> Iterator[Problem]:

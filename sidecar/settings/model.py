@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from sidecar.settings import units
+from sidecar.settings.topic_policies import Priority, StrategyName, TopicPolicy, entries_of
 
 PREFIX = "SIDECAR_"
 
@@ -79,6 +80,10 @@ def usable_token(token: SecretStr) -> SecretStr:
             "must have 8 characters or more, and no space or character outside ASCII: openssl rand -hex 16 makes one"
         )
     return token
+
+
+def _rate(text: str) -> int | str:
+    return text if text == "auto" else units.count(text)
 
 
 def _path(text: str) -> str:
@@ -206,18 +211,24 @@ class Buffer(Section):
     max_bytes: OptionalSize = _setting(None, "bytes that it holds at most; unset: from `SIDECAR_MEMORY__LIMIT`")
     high_watermark: Ratio = _setting("0.8", "share of either limit from which partitions are held")
     low_watermark: Ratio = _setting("0.5", "share of both limits below which a hold ends")
-    strategy: Literal["block", "drop_oldest", "drop_newest", "sample"] = _setting(
+    strategy: StrategyName = _setting(
         "block",
         "what gives when the downstream is too slow: `block` holds partitions and never loses a record, "
         "`drop_oldest` and `drop_newest` drop when the buffer is full, `sample` keeps 1 in N from the low watermark on",
     )
-    sample_rate: Count = _setting("10", "N of `sample`: 1 in N is kept, chosen by the key")
+    sample_rate: Annotated[Annotated[int, Field(ge=1)] | Literal["auto"], _written(_rate)] = _setting(
+        "10", "N of `sample`: 1 in N is kept, chosen by the key; `auto`: as many as the downstream takes"
+    )
     max_block: OptionalDuration = _setting(
         None, "with `block`: how long a partition may be held before its newest records are dropped; unset: for ever"
     )
     max_age: OptionalDuration = _setting(
         None,
         "with the other strategies: drop records older than this when they are about to be flushed; unset: never",
+    )
+    priority: Annotated[Priority, _written(units.count)] = _setting(
+        "0",
+        "from -10 to 10: what is lower is dropped first where something must be; a step is twice the share of the buffer and of the deliveries",
     )
 
 
@@ -301,6 +312,10 @@ class Settings(BaseSettings):
     ordering: Literal["partition", "none"] = _setting(
         "partition",
         "what is kept in order: with `partition` the records of each, by one flush of it at a time; with `none` nothing, and several flushes of a partition run at once",
+    )
+    topic_policies: Annotated[tuple[TopicPolicy, ...], _written(entries_of)] = _setting(
+        "[]",
+        "what gives for single topics when the downstream is too slow, and in which order: a JSON list, the first entry that matches a topic holds (docs/OVERLOAD.md)",
     )
     on_poison: Literal["stop", "drop"] = _setting(
         "stop",

@@ -9,7 +9,8 @@ from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, OnPo
 from sidecar.core.errors import ConfigurationError
 from sidecar.settings import kafka_properties, memory, units
 from sidecar.settings.login_files import Changed, follow
-from sidecar.settings.model import Buffer, DeadLetter, Settings
+from sidecar.settings.model import DeadLetter, Settings
+from sidecar.settings.topic_policies import TopicPolicy
 from sidecar.writers import registry
 from sidecar.writers.options import Option, Value
 from sidecar.writers.protocol import Membership, Surroundings, WriterKind
@@ -31,13 +32,12 @@ def engine_config(settings: Settings) -> EngineConfig:
     flush, buffer = settings.flush, settings.buffer
     max_batch = min(flush.max_batch, buffer.max_messages)
     kind = writer_kind(settings)
-    policy = _policy(buffer)
     return EngineConfig(
         max_messages=buffer.max_messages,
         max_bytes=_known(buffer.max_bytes),
         high_watermark=buffer.high_watermark,
         low_watermark=buffer.low_watermark,
-        policy=lambda _topic: policy,
+        policy=lambda topic: _policy(topic, settings),
         flush=FlushLimits(
             first_batch=min(FlushLimits().first_batch, max_batch),
             max_batch=max_batch,
@@ -120,8 +120,23 @@ def _dead_letter_rules(section: DeadLetter) -> DeadLetterRules | None:
     return DeadLetterRules(burst=section.burst, earned_by=section.earned_by, max_share=section.max_share)
 
 
-def _policy(buffer: Buffer) -> Policy:
-    return Policy(Strategy(buffer.strategy), sample_rate=buffer.sample_rate, max_block=buffer.max_block, max_age=buffer.max_age)
+def _policy(topic: str, settings: Settings) -> Policy:
+    """Return the policy of a topic: of the first entry that matches, and of ``SIDECAR_BUFFER__*`` as far as that says nothing."""
+    buffer = settings.buffer
+    entry = next((entry for entry in settings.topic_policies if entry.matches(topic)), TopicPolicy(topic="*"))
+    strategy = Strategy(entry.strategy or buffer.strategy)
+    rate = entry.sample_rate or buffer.sample_rate
+    loses = strategy is not Strategy.BLOCK
+    return Policy(
+        strategy,
+        sample_rate=None if rate == "auto" else rate,
+        max_block=entry.max_block or (None if loses else buffer.max_block),
+        max_age=entry.max_age or (buffer.max_age if loses else None),
+        priority=buffer.priority if entry.priority is None else entry.priority,
+        max_wait=entry.max_wait,
+        max_burst_wait=entry.max_burst_wait,
+        weight=entry.weight,
+    )
 
 
 def _known(number: int | None) -> int:

@@ -16,6 +16,7 @@ from sidecar.http.live import EVERY, Live
 from sidecar.http.pages import Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
+from sidecar.observe.drop_record import DropRecord
 from sidecar.observe.flow_status import flow_status
 from sidecar.observe.last_events import LastEvents
 from sidecar.observe.live import About, frame, hello
@@ -86,6 +87,7 @@ class Stage:
             report=lambda: self.report,
             status=lambda report: status(self._scene(report), self.wall_ms),
             flow=lambda report: flow_status(report, NOW + self.seconds),
+            drops=DropRecord(lambda: 0.0).document,
             registry=CollectorRegistry(),
             live=self.live,
             readiness=Readiness.LATCHED,

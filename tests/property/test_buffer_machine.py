@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import settings
@@ -66,7 +67,7 @@ class BufferMachine(RuleBasedStateMachine):
         """Only the victims lose, in their order, from their heads; nothing is refused while one of them has a record left."""
         incoming = self.made(tp, sizes)
         before = {each: list(queue) for each, queue in self.queued.items()}
-        pushed, evicted = self.buffer.push_evicting(incoming, lambda: victims)
+        pushed, evicted = self.buffer.push_evicting(incoming, self.in_turn(victims))
         before[tp] += records_of([incoming])[:pushed]
         for each in self.queued:
             lost = records_of([loss for loss in evicted if loss.tp == each])
@@ -76,6 +77,11 @@ class BufferMachine(RuleBasedStateMachine):
         if pushed < len(incoming):
             assert not any(self.queued[each] for each in victims)
             assert not self.fits(sizes[pushed])
+
+    def in_turn(self, victims: list[TopicPartition]) -> Iterator[TopicPartition]:
+        """Yield each victim as long as it has something queued."""
+        while queued := [each for each in victims if self.buffer.queued(each)]:
+            yield queued[0]
 
     @rule(tp=TPS, max_records=st.integers(0, 10), max_bytes=st.integers(0, 3_000) | st.just(float("inf")))
     def take(self, tp: TopicPartition, max_records: int, max_bytes: float) -> None:
@@ -130,6 +136,11 @@ class BufferMachine(RuleBasedStateMachine):
         assert (buffer.in_flight_records, buffer.in_flight_bytes) == (len(flying), sum(size for _, size in flying))
         assert [buffer.queued(tp) for tp in self.queued] == [len(queue) for queue in self.queued.values()]
         assert buffer.utilization == max(len(held) / buffer.max_records, nbytes / buffer.max_bytes)
+        for tp, queue in self.queued.items():
+            mine = queue + records_of([part for each in self.flying for part in each if part.tp == tp])
+            used = max(len(mine) / buffer.max_records, sum(size for _, size in mine) / buffer.max_bytes)
+            assert buffer.usage(tp) == used
+        assert buffer.active == Counter(tp.topic for tp in self.queued if buffer.usage(tp))
         assert buffer.is_empty == (not held)
         assert buffer.is_full == (buffer.utilization >= 1)
 

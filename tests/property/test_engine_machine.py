@@ -44,7 +44,19 @@ from tests.simulation.table import Table
 
 ORDERS = [TopicPartition("orders", number) for number in range(2)]
 CLICKS = [TopicPartition("clicks", number) for number in range(2)]
-TPS = st.sampled_from(ORDERS + CLICKS)
+VIEWS = [TopicPartition("views", 0)]
+ALL = ORDERS + CLICKS + VIEWS
+TPS = st.sampled_from(ALL)
+POLICIES = st.builds(
+    Policy,
+    st.sampled_from(Strategy),
+    st.sampled_from([SAMPLE_RATE, None]),
+    st.sampled_from([None, 0.5]),
+    max_age=st.sampled_from([None, 1.0]),
+    max_wait=st.sampled_from([None, 0.2]),
+    priority=st.integers(-2, 1),
+    weight=st.sampled_from([None, 0.5, 3.0]),
+)
 SOME = st.lists(TPS, min_size=1, unique=True)
 RARELY = st.integers(0, 7).map(lambda number: (number + 4) % 8)
 """0 now and then, for what ends so much that little happens after it; Hypothesis likes its first and last values."""
@@ -75,12 +87,12 @@ def places(batch: Batch) -> set[TopicPartition]:
 
 class EngineMachine(RuleBasedStateMachine):
     @initialize(
-        strategy=st.sampled_from(Strategy),
+        clicks=POLICIES,
+        views=POLICIES,
         max_messages=st.integers(1, 60),
         max_bytes=st.sampled_from([3_000, 20_000]),
         on_poison=st.sampled_from(OnPoison),
         pause_after=st.sampled_from([0.0, 1.0]),
-        max_block=st.sampled_from([None, 0.5]),
         stored_offsets=st.booleans(),
         commits_with_records=st.booleans(),
         ordering=st.sampled_from(Ordering),
@@ -90,12 +102,12 @@ class EngineMachine(RuleBasedStateMachine):
     def begin(  # noqa: PLR0913 -- each is one dial of the configuration
         self,
         *,
-        strategy: Strategy,
+        clicks: Policy,
+        views: Policy,
         max_messages: int,
         max_bytes: int,
         on_poison: OnPoison,
         pause_after: float,
-        max_block: float | None,
         stored_offsets: bool,
         commits_with_records: bool,
         ordering: Ordering,
@@ -104,7 +116,7 @@ class EngineMachine(RuleBasedStateMachine):
     ) -> None:
         if stored_offsets:
             ordering = Ordering.PARTITION
-        policies = {"orders": Policy(), "clicks": Policy(strategy, SAMPLE_RATE, max_block, priority=-1)}
+        policies = {"orders": Policy(), "clicks": clicks, "views": views}
         self.random = Random(seed)
         self.engine = Engine(
             EngineConfig(
@@ -124,7 +136,7 @@ class EngineMachine(RuleBasedStateMachine):
         )
         self.commits_with_records = stored_offsets and commits_with_records
         self.now = 0.0
-        self.logs = {tp: Log(tp) for tp in ORDERS + CLICKS}
+        self.logs = {tp: Log(tp) for tp in ALL}
         self.audit = Audit(self.engine, self.logs, ["orders"] if on_poison is OnPoison.STOP or dead_letters else [], ordering)
         self.positions: dict[TopicPartition, int] = {}
         self.paused: set[TopicPartition] = set()
@@ -134,7 +146,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.questions: list[Locate] = []
         self.letters: dict[int, DeadLetter] = {}
         self.leaving: set[TopicPartition] = set()
-        self.assign(ORDERS + CLICKS, known=True)
+        self.assign(ALL, known=True)
 
     def tell(self, event: Event) -> None:
         actions = self.engine.handle(event, self.now)

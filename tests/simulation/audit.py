@@ -74,6 +74,7 @@ class Audit:
         self._asked_again: set[Key] = set()
         self._safe_to: dict[TopicPartition, int] = {}
         self._draining = False
+        self._shot = engine.snapshot(0.0)
         self.finished: Finish | None = None
 
     def check(self, event: Event, actions: Sequence[Action], now: float) -> None:
@@ -82,6 +83,7 @@ class Audit:
         for action in actions:
             self._act(action)
         self._look(now)
+        self._check_resumed(actions)
 
     def committed(self, tp: TopicPartition, offer: CommitOffset) -> None:
         """Check one commit: I1 (nothing without an outcome is passed), I2 (ours, this epoch, never back)."""
@@ -209,13 +211,20 @@ class Audit:
         self._outcome(action.tp, self._letter_epoch, action.offset)
 
     def _offsets_of(self, drop: Dropped, epoch: int) -> Sequence[int]:
-        """Return which records a drop means. Sampling drops first what its hash leaves out of a range, then what of the rest does not fit."""
+        """Return which records a drop means. Sampling leaves out those with the highest hashes; what later happens to its range means the others."""
         log = self._logs[drop.tp]
         offsets = log.between(drop.start, drop.end)
-        if len(offsets) == drop.records or drop.reason is not DropReason.SAMPLE:
+        if len(offsets) == drop.records:
             return offsets
-        left_out = [at for at in offsets if not log.is_kept(at) and (drop.tp, epoch, at) not in self._outcomes]
-        return left_out or [at for at in offsets if log.is_kept(at)]
+        if drop.reason is DropReason.SAMPLE:
+            return sorted(offsets, key=log.hash_of)[-drop.records :]
+        return [at for at in offsets if (drop.tp, epoch, at) not in self._outcomes]
+
+    def _check_resumed(self, actions: Sequence[Action]) -> None:
+        """Check that a partition is resumed only when no reason to hold it is left."""
+        resumed = {tp for action in actions if isinstance(action, Resume) for tp in action.positions}
+        held = {view.tp: view.holds for view in self._shot.partitions if view.tp in resumed and view.holds}
+        assert not held, f"resumed while held: {held}"
 
     def _outcome(self, tp: TopicPartition, epoch: int, offset: int) -> None:
         assert (tp, epoch, offset) not in self._outcomes, f"I4: second outcome of {tp} offset {offset} in epoch {epoch}"
@@ -223,7 +232,7 @@ class Audit:
 
     def _look(self, now: float) -> None:
         """I3, I4, I5, I8 from what the engine publishes."""
-        shot = self._engine.snapshot(now)
+        shot = self._shot = self._engine.snapshot(now)
         books = shot.books
         assert books.unaccounted == 0, f"I3: {books.unaccounted} records unaccounted"
         assert sum(books.delivered.values()) == self.delivered.total(), "I4: delivered"

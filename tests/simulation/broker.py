@@ -42,10 +42,10 @@ class Log:
         """Return the offsets of the records in ``[start, end)``."""
         return self.offsets[bisect_left(self.offsets, start) : bisect_left(self.offsets, end)]
 
-    def is_kept(self, offset: int) -> bool:
-        """Tell whether sampling keeps the record: the same hash, written down a second time."""
+    def hash_of(self, offset: int) -> int:
+        """Return the hash by which sampling chooses, written down a second time."""
         key = self.keys[bisect_left(self.offsets, offset)]
-        return crc32(str(offset).encode() if key is None else key) * SAMPLE_RATE < 2**32 - SAMPLE_RATE
+        return crc32(str(offset).encode() if key is None else key)
 
     def fetch(self, position: int, limit: int, epoch: int, now: float) -> Chunk | None:
         """Return the records from ``position`` on, as the client would hand them over; None at the end."""

@@ -7,6 +7,7 @@ replays exactly: ``pytest tests/simulation -k 'seed-17'``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -90,7 +91,8 @@ def test_a_quiesce_of_a_healthy_system_settles_soon_with_everything_committed_an
 
 @pytest.mark.parametrize("strategy", Strategy)
 def test_a_drain_with_a_dead_downstream_ends_at_its_deadline_and_releases_the_rest(strategy: Strategy) -> None:
-    world = World(config(Random(0), strategy), 0, CLICKS, Downstream(outages=[(0, 1e9, lambda _: Systemic("refused"))]))
+    patient = replace(config(Random(0), strategy), policy=lambda _topic: Policy(strategy, SAMPLE_RATE))
+    world = World(patient, 0, CLICKS, Downstream(outages=[(0, 1e9, lambda _: Systemic("refused"))]))
     for tp in CLICKS:
         world.produce(tp, [10] * 100)
     world.run(10)
@@ -167,7 +169,14 @@ def config(random: Random, strategy: Strategy) -> EngineConfig:
     """Limit the engine tightly, with ``strategy`` for the clicks."""
     policies = {
         "orders": Policy(Strategy.BLOCK),
-        "clicks": Policy(strategy, sample_rate=SAMPLE_RATE, max_block=random.choice((None, None, 0.5)), priority=-1),
+        "clicks": Policy(
+            strategy,
+            sample_rate=random.choice((SAMPLE_RATE, None)),
+            max_block=random.choice((None, None, 0.5)),
+            priority=random.choice((-1, 0, 1)),
+            max_age=random.choice((None, None, 2.0)),
+            max_wait=random.choice((None, None, 0.5)),
+        ),
     }
     return EngineConfig(
         max_messages=random.choice((20, 100, 400)),

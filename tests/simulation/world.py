@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -78,6 +79,7 @@ class World:
         self.audit = Audit(self.engine, self.logs, lossless, config.ordering)
         self.downstream = downstream
         self.commit_fails = 0.0
+        self.weighed: Counter[TopicPartition] = Counter()
         self._positions: dict[TopicPartition, int] = {}
         self._paused: set[TopicPartition] = set()
         self._future: list[tuple[float, int, Callable[[], None]]] = []
@@ -212,6 +214,8 @@ class World:
         match action:
             case StartFlush():
                 result, seconds = self.downstream.answer(action.batch, self.now)
+                for chunk in action.batch.chunks if isinstance(result, Delivered) else ():
+                    self.weighed[chunk.tp] += len(chunk) * chunk.weight
                 self.at(self.now + seconds, lambda: self.tell(FlushFinished(action.flight, result, seconds)))
             case Pause():
                 self._paused.update(action.partitions)

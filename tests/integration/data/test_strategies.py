@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.observe.metrics import INTENT
+from sidecar.core.books import DropReason
+from sidecar.observe.drop_record import INTENT
 from tests.integration.data.stage import drain, wait_done
 from tests.parts.app import Application
 from tests.parts.behaviour import held_until
@@ -35,7 +36,9 @@ def test_an_overload_drops_by_the_strategy_and_every_record_is_accounted_for(
             )
             gate.set()
             wait_done(sidecar, kafka.bootstrap, topic)
-            counted = sidecar.metric("sidecar_records_dropped_total", topic=topic, reason=strategy, intent=INTENT[strategy])
+            counted = sidecar.metric(
+                "sidecar_records_dropped_total", topic=topic, reason=strategy, intent=INTENT[DropReason(strategy)]
+            )
             books = drain(sidecar)
             lines = sidecar.events("records.dropped")
     dropped = books["dropped"][strategy]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from sidecar.core.buffer import BoundedBuffer
@@ -153,9 +155,15 @@ def test_clear_gives_back_everything_queued_and_keeps_what_is_in_flight() -> Non
     assert (buffer.queued_records, buffer.queued_bytes, buffer.size) == (0, 0, 2)
 
 
+def in_turn(buffer: BoundedBuffer, victims: list[TopicPartition]) -> Iterator[TopicPartition]:
+    """Yield each victim as long as it has something queued."""
+    while queued := [tp for tp in victims if buffer.queued(tp)]:
+        yield queued[0]
+
+
 def test_a_push_with_eviction_takes_the_room_from_the_first_victim_then_the_next_oldest_records_first() -> None:
     buffer = buffer_of((T0, range(3)), (T1, range(4)), records=7)
-    pushed, evicted = buffer.push_evicting(chunk(T2, range(5)), lambda: [T1, T0])
+    pushed, evicted = buffer.push_evicting(chunk(T2, range(5)), in_turn(buffer, [T1, T0]))
     assert pushed == 5
     assert [(each.tp, list(each.offsets)) for each in evicted] == [(T1, [0, 1, 2, 3]), (T0, [0])]
     assert [buffer.queued(tp) for tp in (T0, T1, T2)] == [2, 0, 5]
@@ -165,7 +173,7 @@ def test_a_push_with_eviction_takes_the_room_from_the_first_victim_then_the_next
 def test_a_push_with_eviction_evicts_no_more_than_it_lacks() -> None:
     buffer = BoundedBuffer(100, 1000)
     buffer.push(sized(T0, 0, [200] * 5))
-    pushed, evicted = buffer.push_evicting(sized(T1, 0, [250]), lambda: [T0])
+    pushed, evicted = buffer.push_evicting(sized(T1, 0, [250]), in_turn(buffer, [T0]))
     assert pushed == 1
     assert offsets_of(evicted) == [0, 1]
     assert buffer.nbytes == 3 * 200 + 250
@@ -174,19 +182,19 @@ def test_a_push_with_eviction_evicts_no_more_than_it_lacks() -> None:
 def test_a_push_with_eviction_leaves_alone_what_is_in_flight_and_who_is_no_victim() -> None:
     buffer = buffer_of((T0, range(4)), (T1, range(4)), records=8)
     buffer.take(T0, 3, LARGE)
-    pushed, evicted = buffer.push_evicting(chunk(T2, range(5)), lambda: [T0])
+    pushed, evicted = buffer.push_evicting(chunk(T2, range(5)), in_turn(buffer, [T0]))
     assert (pushed, offsets_of(evicted)) == (1, [3])
     assert [buffer.queued(tp) for tp in (T0, T1, T2)] == [0, 4, 1]
 
 
 def test_a_push_with_eviction_that_fits_evicts_nothing() -> None:
     buffer = buffer_of((T0, range(4)), records=8)
-    assert buffer.push_evicting(chunk(T1, range(4)), lambda: [T0]) == (4, [])
+    assert buffer.push_evicting(chunk(T1, range(4)), in_turn(buffer, [T0])) == (4, [])
 
 
 def test_a_chunk_larger_than_the_buffer_evicts_its_own_head() -> None:
     buffer = BoundedBuffer(4, LARGE)
-    pushed, evicted = buffer.push_evicting(chunk(T0, range(10)), lambda: [T0])
+    pushed, evicted = buffer.push_evicting(chunk(T0, range(10)), in_turn(buffer, [T0]))
     assert pushed == 10
     assert offsets_of(evicted) == [0, 1, 2, 3, 4, 5]
     assert offsets_of(buffer.take(T0, 99, LARGE)) == [6, 7, 8, 9]

@@ -12,8 +12,8 @@ from sidecar.core.books import DropReason, ReleaseReason
 from sidecar.core.config import EngineConfig, FlushLimits, Policy, Strategy
 from sidecar.core.engine import POLL_RECORDS
 from sidecar.core.events import Advanced, Assigned, RevokeBegun
-from sidecar.core.intake import sampled_indexes
 from sidecar.core.records import Chunk
+from sidecar.core.sampling import sampled_indexes
 from tests.unit.core.examples import CLICKS, SMALL, T0, T1, T2, Bench, chunk, offsets_of, only, sized
 
 KEYS = [b"customer-%d" % number for number in range(4_000)]
@@ -194,13 +194,13 @@ def test_sample_under_pressure_with_nothing_to_keep_moves_the_ledger_all_the_sam
     assert bench.shot.books.dropped == {("clicks", "sample"): 50}
 
 
-def test_what_sampling_kept_and_does_not_fit_is_dropped_as_sampled_too_and_its_offsets_may_be_committed() -> None:
+def test_what_sampling_kept_and_does_not_fit_is_dropped_as_the_newest_since_no_weight_stands_for_it() -> None:
     bench = Bench(config(clicks=Policy(Strategy.SAMPLE, sample_rate=10)), T0, CLICKS)
     bench.poll(chunk(T0, range(6)))
     bench.poll(chunk(CLICKS, range(4_000), keys=KEYS))
     kept = [offset for offset, key in enumerate(KEYS) if crc32(key) < 2**32 // 10]
     assert bench.shot.buffer_records == 10
-    assert bench.shot.books.dropped == {("clicks", "sample"): 4_000 - 4}
+    assert bench.shot.books.dropped == {("clicks", "sample"): 4_000 - len(kept), ("clicks", "drop_newest"): len(kept) - 4}
     delivered(bench)
     carried = [each for start in bench.flushed() for each in start.batch.chunks if each.tp == CLICKS]
     assert offsets_of(carried) == kept[:4]
@@ -210,7 +210,7 @@ def test_what_sampling_kept_and_does_not_fit_is_dropped_as_sampled_too_and_its_o
 def test_sample_drops_what_does_not_fit() -> None:
     bench = Bench(config(Policy(Strategy.SAMPLE)), T0)
     bench.poll(chunk(offsets=range(15)))
-    assert drops(bench) == [("orders[0]", 10, 15, 5, DropReason.SAMPLE)]
+    assert drops(bench) == [("orders[0]", 10, 15, 5, DropReason.DROP_NEWEST)]
     assert delivered(bench) == list(range(10))
 
 

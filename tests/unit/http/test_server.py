@@ -20,6 +20,7 @@ from sidecar.http.live import Live
 from sidecar.http.pages import PAGES, Sources, admin_pages
 from sidecar.http.probes import Readiness
 from sidecar.http.server import AdminServer
+from sidecar.observe.drop_record import DropRecord
 from sidecar.observe.flow_status import flow_status
 from sidecar.observe.metrics import Identity, ReportCollector
 from sidecar.observe.metrics import Sources as MetricSources
@@ -46,6 +47,7 @@ def sources(report: Callable[[], Report | None], now: float = NOW) -> Sources:
         report=report,
         status=lambda latest: status(Scene(latest, log_ends(100), now), NOW_MS),
         flow=lambda latest: flow_status(latest, now),
+        drops=DropRecord(lambda: 0.0).document,
         registry=registry,
         live=Live(dict, dict),
         readiness=Readiness.LATCHED,
@@ -91,6 +93,7 @@ def test_a_process_whose_loop_has_not_started_is_alive_and_not_ready() -> None:
             "/readyz": 503,
             "/metrics": 200,
             "/status": 503,
+            "/status/drops": 200,
             "/status/flow": 503,
         }
         assert json.loads(ask(server, "/status").body) == {"phase": "starting"}

@@ -134,6 +134,17 @@ def test_the_counts_of_dropped_records_add_up_over_the_lines() -> None:
     assert [(fields["records"], fields.get("repeated")) for _, _, fields in said] == [(10, None), (15, 2)]
 
 
+def test_a_line_of_drops_tells_the_offsets_that_all_of_them_lie_in_by_partition() -> None:
+    other = Dropped(ORDERS._replace(partition=1), 0, 5, 5, DropReason.SAMPLE)
+    drops = [Dropped(ORDERS, start, start + 10, 9, DropReason.SAMPLE) for start in (10, 20, 40)]
+    said = lines((0.0, drops[0]), (1.0, drops[1]), (1.5, other), (2.0, drops[2]), end=10.0)
+    assert [(fields["partition"], fields["start"], fields["end"], fields["records"]) for _, _, fields in said] == [
+        ("orders[0]", 10, 20, 9),
+        ("orders[1]", 0, 5, 5),
+        ("orders[0]", 20, 50, 18),
+    ]
+
+
 def test_a_dropped_record_tells_its_place_and_why() -> None:
     assert lines((0.0, dropped(1, DropReason.POISON, "422: no such customer"))) == [
         (

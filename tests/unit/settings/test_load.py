@@ -125,7 +125,6 @@ NO_NAME = "is not a topic's name: letters, digits, dot, underscore and hyphen on
 NO_TOKEN = "must have 8 characters or more, and no space or character outside ASCII: openssl rand -hex 16 makes one"  # noqa: S105
 NO_SCHEME = "it must begin with http://, https://, http+unix://"
 NO_HOST = "it names no host; write http://host:port/path, or http+unix://%2Frun%2Fapp.sock/path"
-LATER = "is not supported by this version: leave it out"
 NO_SETTING = "is no setting: see `kafka-sidecar config` and docs/SETTINGS.md"
 DURATION = "is not a duration: write a number and a unit, like 500ms, 30s, 5m or 1h"
 BROKER_DECIDES = "has no place with group.protocol=consumer: the broker decides it; leave it out"
@@ -203,8 +202,6 @@ COMMITS = "may not be set: the sidecar commits only what was delivered, by itsel
         ({"Topics": "a"}, ["SIDECAR_Topics: is no setting; was SIDECAR_TOPICS meant?"]),
         ({"XYZZY": "1"}, [f"SIDECAR_XYZZY: {NO_SETTING}"]),
         ({"KAFKA": "1"}, [f"SIDECAR_KAFKA: {NO_SETTING}"]),
-        ({"TOPIC_POLICIES": "[]"}, [f"SIDECAR_TOPIC_POLICIES: {LATER}"]),
-        ({"BUFFER__PRIORITY": "1"}, [f"SIDECAR_BUFFER__PRIORITY: {LATER}"]),
         # The client's properties.
         ({"KAFKA__ENABLE_AUTO_COMMIT": "false"}, [f"SIDECAR_KAFKA__ENABLE_AUTO_COMMIT: {COMMITS}"]),
         ({"KAFKA__AUTO_COMMIT_INTERVAL_MS": "5"}, [f"SIDECAR_KAFKA__AUTO_COMMIT_INTERVAL_MS: {COMMITS}"]),

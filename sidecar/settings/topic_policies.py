@@ -1,0 +1,110 @@
+"""``SIDECAR_TOPIC_POLICIES``: what gives, topic by topic, when the downstream is too slow. A JSON list; the first entry that matches a topic holds for it.
+
+``topic`` is a name, a name with ``*`` and ``?`` as in a shell, or a pattern that begins with ``^`` and is looked for from the beginning. What an entry leaves out
+is as ``SIDECAR_BUFFER__*`` says, as far as it belongs to the entry's strategy. What contradicts itself is refused, and above all what would lose records of a ``block`` topic without saying so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from sidecar.settings import units
+
+StrategyName = Literal["block", "drop_oldest", "drop_newest", "sample"]
+Rate = Annotated[int, Field(ge=1)] | Literal["auto"]
+Priority = Annotated[int, Field(ge=-10, le=10)]
+
+BELONGS_TO = {"sample_rate": "sample", "max_block": "block"}
+LOSES = ("max_age", "max_wait")
+
+
+def _seconds(value: object) -> object:
+    if value is None or not isinstance(value, str):
+        raise ValueError(f'{value!r} is not a duration: write text with a unit, like "30s"')
+    return units.duration(value)
+
+
+Wait = Annotated[Annotated[float, Field(gt=0)], BeforeValidator(_seconds)] | None
+
+
+class TopicPolicy(BaseModel):
+    """One entry; None where it says nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    topic: Annotated[str, Field(min_length=1)]
+    strategy: StrategyName | None = None
+    sample_rate: Rate | None = None
+    max_block: Wait = None
+    max_age: Wait = None
+    max_wait: Wait = None
+    max_burst_wait: Wait = None
+    priority: Priority | None = None
+    weight: Annotated[float, Field(gt=0, le=1000, strict=False)] | None = None
+    allow_loss: bool = False
+
+    @field_validator("topic")
+    @classmethod
+    def _is_a_pattern(cls, topic: str, _info: ValidationInfo) -> str:
+        if topic.startswith("^"):
+            try:
+                re.compile(topic)
+            except re.error as error:
+                raise ValueError(f"{topic!r} is not a regular expression: {error}") from None
+        elif not re.fullmatch(r"[a-zA-Z0-9._*?-]{1,249}", topic):
+            raise ValueError(
+                f"{topic!r} matches no topic: letters, digits, dot, underscore and hyphen, * and ?; a regular expression begins with ^"
+            )
+        return topic
+
+    @model_validator(mode="after")
+    def _burst_is_no_shorter(self) -> Self:
+        if self.max_burst_wait is not None and (self.max_wait is None or self.max_burst_wait < self.max_wait):
+            raise ValueError("max_burst_wait says for how long max_wait may be exceeded: give both, this one the longer")
+        return self
+
+    def matches(self, topic: str) -> bool:
+        """Whether this entry is about ``topic``."""
+        return re.match(self.topic, topic) is not None if self.topic.startswith("^") else fnmatchcase(topic, self.topic)
+
+
+def entries_of(text: str) -> list[Any]:
+    """Return the entries as JSON has them. Raises ValueError for what is no JSON list of objects."""
+    try:
+        entries = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"is not JSON ({error}): write a list of objects, like {EXAMPLE}") from None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(f"is not a list of objects: write it like {EXAMPLE}")
+    return entries
+
+
+EXAMPLE = '[{"topic": "telemetry.*", "strategy": "sample", "sample_rate": 20}]'
+
+
+def contradictions(entries: tuple[TopicPolicy, ...], default: StrategyName) -> Iterator[str]:
+    """Yield what cannot be meant; ``default`` is the strategy of an entry that names none."""
+    for number, entry in enumerate(entries, start=1):
+        strategy = entry.strategy or default
+        before = next((i for i, other in enumerate(entries[: number - 1], start=1) if other.topic == entry.topic), None)
+        if before is not None:
+            yield f"entry {number} ({entry.topic}): entry {before} is about the same topics and comes first: leave one of them out"
+        for field, belongs in BELONGS_TO.items():
+            if getattr(entry, field) is not None and strategy != belongs:
+                yield f"entry {number} ({entry.topic}): {field} belongs to the strategy {belongs}, and this is {strategy}: leave it out"
+        losing = [field for field in LOSES if getattr(entry, field) is not None]
+        if strategy == "block" and losing and not entry.allow_loss:
+            yield (
+                f"entry {number} ({entry.topic}): {losing[0]} would lose records, and block promises not to: "
+                f'add "allow_loss": true, choose another strategy, or leave {losing[0]} out'
+            )
+        if entry.allow_loss and not (strategy == "block" and losing):
+            yield (
+                f"entry {number} ({entry.topic}): allow_loss does nothing without the strategy block and max_age or max_wait: leave it out"
+            )
