@@ -205,16 +205,27 @@ class BoundedBuffer:
         return loss
 
     def _pop_head(self, tp: TopicPartition, queue: deque[Chunk], max_records: int, max_bytes: float) -> Chunk | None:
-        head = queue[0]
-        fitting = len(head) if len(head) <= max_records and head.nbytes <= max_bytes else _prefix(head, max_records, max_bytes)
-        if fitting == 0:
+        taken, rest = _divided(queue[0], max_records, max_bytes)
+        if taken is None:
             return None
-        if fitting == len(head):
-            taken = queue.popleft()
+        if rest is None:
+            queue.popleft()
         else:
-            taken, queue[0] = head.slice(0, fitting), head.slice(fitting, len(head))
+            queue[0] = rest
         self._count(tp, -len(taken), -taken.nbytes)
         return taken
+
+
+def _divided(chunk: Chunk, max_records: int, max_bytes: float) -> tuple[Chunk | None, Chunk | None]:
+    """Return what fits of ``chunk`` from the front, and the rest. Records are looked at one by one only where bytes are what binds."""
+    if len(chunk) <= max_records and chunk.nbytes <= max_bytes:
+        return chunk, None
+    if 0 < max_records < len(chunk):
+        head, rest = chunk.split(max_records)
+        if head.nbytes <= max_bytes:
+            return head, rest
+    fitting = _prefix(chunk, max_records, max_bytes)
+    return chunk.split(fitting) if fitting else (None, chunk)
 
 
 def _prefix_of(chunk: Chunk, min_records: int, min_bytes: int) -> int:

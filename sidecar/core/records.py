@@ -31,6 +31,9 @@ measures it against the allocator.
 CHUNK_BYTES = 512
 """Memory of a chunk itself: the object, its columns' list heads, its offsets. Where runs are short it is most of what they take."""
 
+SHORT_KEY = 64
+"""What is joined to be measured, in bytes; see :func:`accounted_bytes`."""
+
 HEADER_BYTES = 160
 """Memory of one header beside its key and value: tuple, ``str``, ``bytes`` and list slot."""
 
@@ -90,9 +93,10 @@ class Chunk:
 
     def slice(self, first: int, stop: int) -> Chunk:
         """Return the records ``first`` .. ``stop - 1``; together, adjacent slices cover what the chunk covers, and account for what it does."""
+        if stop == len(self):
+            return self._rest(first, self.nbytes - self._bytes_before(first))
         headers = None if self.headers is None else self.headers[first:stop]
         keys, values = self.keys[first:stop], self.values[first:stop]
-        nbytes = accounted_bytes(keys, values, headers) if stop < len(self) else self.nbytes - self._bytes_before(first)
         return Chunk(
             self.tp,
             self.epoch,
@@ -101,13 +105,18 @@ class Chunk:
             keys,
             values,
             headers,
-            self.offsets[stop] if stop < len(self) else self.end,
-            nbytes,
+            self.offsets[stop],
+            accounted_bytes(keys, values, headers),
             self.polled_at,
             self.polled_wall_ms,
             self.weight,
             self.leader_epoch,
         )
+
+    def split(self, index: int) -> tuple[Chunk, Chunk]:
+        """Return the records before ``index`` and those from it on, neither of them none; like two slices, but the bytes are added up once."""
+        head = self.slice(0, index)
+        return head, self._rest(index, self.nbytes - head.nbytes)
 
     def pick(self, indexes: Sequence[int], weight: int) -> Chunk:
         """Return only the records at ``indexes`` (ascending, at least one); the records between become gaps."""
@@ -129,6 +138,23 @@ class Chunk:
             self.leader_epoch,
         )
 
+    def _rest(self, first: int, nbytes: int) -> Chunk:
+        return Chunk(
+            self.tp,
+            self.epoch,
+            self.offsets[first:],
+            self.timestamps[first:],
+            self.keys[first:],
+            self.values[first:],
+            None if self.headers is None else self.headers[first:],
+            self.end,
+            nbytes,
+            self.polled_at,
+            self.polled_wall_ms,
+            self.weight,
+            self.leader_epoch,
+        )
+
     def _bytes_before(self, index: int) -> int:
         return accounted_bytes(self.keys[:index], self.values[:index], None if self.headers is None else self.headers[:index])
 
@@ -143,7 +169,7 @@ def accounted_bytes(
     headers: Sequence[Headers | None] | None,
 ) -> int:
     """Return the memory that records with these columns take, in bytes: payload plus :data:`RECORD_BYTES` each."""
-    payload = _payload_bytes(keys) + _payload_bytes(values)
+    payload = _key_bytes(keys) + _payload_bytes(values)
     if headers is not None:
         payload += sum(map(_headers_bytes, filter(None, headers)))
     return payload + RECORD_BYTES * len(values)
@@ -158,6 +184,17 @@ def record_bytes(chunk: Chunk) -> Iterator[int]:
         rest -= size
         yield size
     yield rest
+
+
+def _key_bytes(keys: Sequence[bytes | None]) -> int:
+    """Add up the lengths. Keys are mostly short, and then to join them takes a third of the time; long ones are not copied."""
+    first = keys[0] if keys else None
+    if first is None or len(first) > SHORT_KEY:
+        return _payload_bytes(keys)
+    try:
+        return len(b"".join(cast("Sequence[bytes]", keys)))
+    except TypeError:  # there is a None
+        return _payload_bytes(keys)
 
 
 def _payload_bytes(column: Sequence[bytes | None]) -> int:

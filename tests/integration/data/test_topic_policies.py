@@ -37,7 +37,10 @@ def test_while_the_downstream_is_away_a_topic_that_may_drop_makes_room_for_one_t
             produce_numbered(kafka.bootstrap, clicks, CLICKS)
             sidecar.wait_status(lambda status: status["books"]["polled"] == len(CLICKS), "the flood is here")
             produce_numbered(kafka.bootstrap, orders, ORDERS)
-            sidecar.wait_status(lambda status: status["books"]["polled"] > len(CLICKS) + 1_000, "a share of the buffer is made free for the orders")
+            sidecar.wait_status(
+                lambda status: status["books"]["polled"] > len(CLICKS) + 1_000,
+                "a share of the buffer is made free for the orders",
+            )
             gate.set()
             for topic in (orders, clicks):
                 wait_done(sidecar, kafka.bootstrap, topic)
