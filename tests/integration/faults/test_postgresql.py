@@ -27,6 +27,7 @@ CREATE TRIGGER linger AFTER UPDATE ON {o} FOR EACH STATEMENT EXECUTE FUNCTION {o
 """
 """Keeps a transaction from going on for a moment once it has written the offsets."""
 
+WAITS = "SELECT 1 FROM pg_stat_activity WHERE usename = '{r}' AND wait_event_type = 'Lock'"
 LINGERS = "SELECT 1 FROM pg_stat_activity WHERE usename = '{r}' AND wait_event = 'PgSleep'"
 
 
@@ -124,6 +125,27 @@ def test_fault_44_of_two_transactions_that_wait_for_each_other_ours_is_repeated(
         it.query("DROP FUNCTION {o}_linger CASCADE")
         wait_for(lambda: told_of(sidecar, "40P01"), "a deadlock", LONG)
         end(it, sidecar)
+
+
+def test_fault_44_where_transactions_are_serializable_by_default_another_one_in_the_same_rows_fails_none_of_ours(
+    it: Table,
+) -> None:
+    """Ours says READ COMMITTED itself: it waits for the offsets that the other one has changed, and finds them as they are then."""
+    it.produce(LOAD)
+    with it.sidecar() as sidecar:
+        let_it_write(it, sidecar)
+        sidecar.wait_status(caught_up, "nothing is under way", LONG)
+        it.query("ALTER ROLE {r} SET default_transaction_isolation = 'serializable'")
+        it.terminate()
+        with it.session() as other:
+            other.execute(it.statement("UPDATE {o} SET updated_at = now()").encode())
+            it.produce(LOAD)
+            wait_for(lambda: it.query(WAITS), "our transaction waits for the offsets", LONG)
+            other.execute(b"COMMIT")
+        it.wait_rows(2 * LOAD)
+        end(it, sidecar)
+        assert not told_of(sidecar, "40001")
+        it.query("ALTER ROLE {r} RESET default_transaction_isolation")
 
 
 def test_fault_44_a_server_without_a_connection_left_opens_the_breaker(it: Table) -> None:
