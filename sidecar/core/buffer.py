@@ -17,6 +17,9 @@ from itertools import accumulate, islice
 from sidecar.core.errors import AccountingError
 from sidecar.core.records import Chunk, TopicPartition, record_bytes
 
+NEARLY_ALL = 0.9
+"""The share of the records that were asked for which is as good as all of them: to divide a chunk costs as much as some thousand records do elsewhere."""
+
 
 class BoundedBuffer:
     """Chunks queued per partition, with the memory they and the records in flight take."""
@@ -116,10 +119,16 @@ class BoundedBuffer:
         return pushed, evicted
 
     def take(self, tp: TopicPartition, max_records: int, max_bytes: float) -> list[Chunk]:
-        """Move records from the head of ``tp`` to in flight, as many as both limits allow; they may be none."""
+        """Move records from the head of ``tp`` to in flight, as many as both limits allow; they may be none.
+
+        A chunk is not divided for the last of them: once there are :data:`NEARLY_ALL`, what does not fit as a whole stays.
+        """
         queue = self._queues.get(tp)
         taken: list[Chunk] = []
+        few = max_records - int(max_records * NEARLY_ALL)
         while queue and max_records > 0:
+            if taken and max_records <= few and len(queue[0]) > max_records:
+                break
             chunk = self._pop_head(tp, queue, max_records, max_bytes)
             if chunk is None:
                 break

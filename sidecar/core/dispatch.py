@@ -22,6 +22,7 @@ from collections.abc import Iterable
 
 from sidecar.core.actions import DeadLetter, StartFlush
 from sidecar.core.breaker import BreakerSignal, BreakerState
+from sidecar.core.buffer import NEARLY_ALL
 from sidecar.core.config import Ordering
 from sidecar.core.expiry import Expiry
 from sidecar.core.fair_queue import FairQueue
@@ -198,7 +199,7 @@ class Dispatch:
             return False
         state, flow = self._state, self._state.flow
         batch = Batch.of(chunks, state.expected(chunks))
-        filled = batch.records >= full or batch.nbytes >= flow.batch_bytes * 0.9
+        filled = batch.records >= full * NEARLY_ALL or batch.nbytes >= flow.batch_bytes * NEARLY_ALL
         self._last_flight += 1
         suspect = any(state.partitions[chunk.tp].suspect is not None for chunk in chunks)
         flight = Flight(self._last_flight, batch, 0, probe, filled, self._launched(now), suspect=suspect, recheck=recheck)
