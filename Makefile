@@ -71,8 +71,19 @@ screenshots: install ## take the pictures of the live page for the README, of a 
 	@$(PY) -m tests.dashboard.screenshots
 
 .PHONY: bench
-bench: install ## measure against the bare client loop
-	@$(PY) -m benchmarks
+bench: install ## measure against the bare client loop; the results as a table, and as JSON in build/bench.json
+	@mkdir -p build
+	@$(PY) -m benchmarks --json build/bench.json
+
+.PHONY: bench-compare
+bench-compare: install ## compare the cost with that of another revision: make bench-compare BASE=HEAD~1 (three minutes)
+	@test -n "$(BASE)" || { echo 'say which revision: make bench-compare BASE=HEAD~1' >&2; exit 2; }
+	@$(PY) -m benchmarks.compare $(BASE)
+
+.PHONY: memory-proof
+memory-proof: install ## hold ten million records of lag below a kernel's limit of 128 MiB through an outage of two minutes, as root (ten minutes)
+	@$(PY) -m tests.parts
+	@TEST_MEMORY_RECORDS=10000000 TEST_MEMORY_OUTAGE=120 $(PY) -m pytest -s tests/integration/memory
 
 .PHONY: flow
 flow: install ## run the flush control and its rivals through all scenarios, into docs/FLOW-CONTROL.md (three minutes)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import bisection, http, kafka, memory, own_cost, page, postgresql, scrape, sqlite
 from benchmarks.measure import Bench
-from benchmarks.table import Row, machine, table, write
+from benchmarks.table import Row, as_json, machine, table, write
 from tests.parts.kafka import real_kafka
 
 MEASUREMENTS: dict[str, Callable[[Bench], list[Row]]] = {
@@ -31,7 +31,8 @@ def main() -> None:
     """Run the named measurements, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(MEASUREMENTS)}")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/PERFORMANCE.md")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
+    parser.add_argument("--write", action="store_true", help="put the results into docs/PERFORMANCE.md and docs/performance.json")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - set(MEASUREMENTS))
     if unknown:
@@ -44,6 +45,8 @@ def main() -> None:
             rows += MEASUREMENTS[name](bench)
             print(table(rows), flush=True)
     print(f"\n{machine()}")
+    if options.json is not None:
+        options.json.write_text(as_json(rows), "utf-8")
     if options.write:
         write(rows)
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from confluent_kafka import Producer
 
@@ -21,9 +22,11 @@ LONGEST = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where the measurements run."""
+    """Where the measurements run, and of which tree: its ``folder`` with a ``python`` that has what it needs; this one if nothing else is said."""
 
     bootstrap: str
+    folder: Path = Path(__file__).parents[1]
+    python: str = sys.executable
 
     def bare(self, topic: str, *limits: str) -> Reading:
         """Measure the bare loop; ``limits`` are its arguments."""
@@ -51,8 +54,9 @@ class Bench:
 
     def _run(self, module: list[str], env: Mapping[str, str] | None = None) -> Reading:
         done = subprocess.run(
-            [sys.executable, "-m", *module],
-            env={"PATH": os.environ["PATH"], **(env or {})},
+            [self.python, "-m", *module],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(self.folder), **(env or {})},
+            cwd=self.folder,
             stdout=subprocess.PIPE,
             text=True,
             check=True,

@@ -1,14 +1,16 @@
-"""The table of results, as Markdown."""
+"""The table of results, as Markdown and as JSON."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "PERFORMANCE.md"
+RESULTS = DOCUMENT.with_name("performance.json")
 BEGIN, END = "<!-- begin of the table -->\n", "<!-- end of the table -->\n"
 
 
@@ -39,7 +41,20 @@ def machine() -> str:
 
 
 def write(rows: list[Row]) -> None:
-    """Put the table between its marks in docs/PERFORMANCE.md."""
+    """Put ``rows`` between the marks in docs/PERFORMANCE.md, each in the place of an older one of the same name, and all of them into the file beside it."""
+    kept = merged([Row(**row) for row in json.loads(RESULTS.read_text("utf-8"))], rows)
     before, _, rest = DOCUMENT.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{table(rows)}\n\n{machine()}\n\n{END}{after}", "utf-8")
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{table(kept)}\n\n{machine()}\n\n{END}{after}", "utf-8")
+    RESULTS.write_text(as_json(kept), "utf-8")
+
+
+def merged(old: list[Row], new: list[Row]) -> list[Row]:
+    """Return ``old`` with what ``new`` has of the same names in their places, and the rest of ``new`` after them."""
+    latest = {row.what: row for row in old} | {row.what: row for row in new}
+    return list(latest.values())
+
+
+def as_json(rows: list[Row]) -> str:
+    """Return ``rows`` as JSON, for programs."""
+    return json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -126,13 +126,13 @@ class RunningSidecar:
 class SidecarProcess(RunningSidecar):
     """``kafka-sidecar run`` with the settings ``env`` and a free admin port.
 
-    Its log is ``sidecar-<port>.log`` in ``folder``, which is also its working directory.
+    Its log is ``sidecar-<port>.log`` in ``folder``, which is also its working directory. ``prefix`` comes before its command line.
     """
 
-    def __init__(self, env: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, env: Mapping[str, str], folder: Path, prefix: Sequence[str] = ()) -> None:
         port = free_port()
         child = Child(
-            [sys.executable, "-m", "sidecar", "run"],
+            [*prefix, sys.executable, "-m", "sidecar", "run"],
             env={"PATH": os.environ["PATH"], "SIDECAR_HTTP__LISTEN": f"127.0.0.1:{port}", **env},
             folder=folder,
             log=folder / f"sidecar-{port}.log",
