@@ -66,7 +66,7 @@ class Concurrency:
         self.ceiling: int | None = None
         self._cost: Cost | None = None
         self._most = most
-        self._starting = True
+        self.starting = True
         self._held_until = -inf
         self._probe_at = -inf
         self._probed_at = -inf
@@ -80,7 +80,7 @@ class Concurrency:
         if not refused and failed <= max(1, ISOLATED * min(serial, 2 * AROUND)):
             return None
         self.ceiling, self._held_until = max(1, self.limit - 1), now + HOLD
-        self._starting = self.probing = False
+        self.starting = self.probing = False
         why = "the downstream refused for its rate" if refused else f"{failed} flushes failed that were started one after another"
         return Turn(max(1, self.limit // 2), f"{why}: halved, and not above {self.ceiling} for {HOLD:g} s")
 
@@ -128,21 +128,21 @@ class Concurrency:
         return median > HELPED * before
 
     def _step(self, window: Window, median: float, now: float) -> Turn | None:
-        if self._starting and self.slowdown > PLAIN:
-            self._starting, self._probe_at = False, now + SOONEST
+        if self.starting and self.slowdown > PLAIN:
+            self.starting, self._probe_at = False, now + SOONEST
             return self._shrink(round(self.limit - self.queue + 1))
-        if self.queue > HIGH and not self._starting:
+        if self.queue > HIGH and not self.starting:
             self._shrunk_from = self._shrunk_from or (self.limit, median)
             return self._shrink(self.limit - max(1, int(self.queue / 2)))
         self._shrunk_from = None
-        is_free = self._starting or self.queue < LOW
+        is_free = self.starting or self.queue < LOW
         return self._grow(now) if is_free and window.is_saturated else None
 
     def _grow(self, now: float) -> Turn | None:
         if now >= self._held_until:
             self.ceiling = None
         most = self._most if self.ceiling is None else min(self._most, self.ceiling)
-        limit = min(most, self.limit * 2 if self._starting else self.limit + max(1, self.limit // 10))
+        limit = min(most, self.limit * 2 if self.starting else self.limit + max(1, self.limit // 10))
         if limit <= self.limit:
             return None
         return Turn(limit, f"all {self.limit} are in use and {self.queue:.1f} of them wait: there is room for more")

@@ -23,7 +23,7 @@ from sidecar.core.concurrency import Concurrency, Turn
 from sidecar.core.config import FlushLimits
 from sidecar.core.cost_fit import Cost, CostFit
 from sidecar.core.decisions import Decision, Decisions, Dial
-from sidecar.core.window import FEWEST, Window
+from sidecar.core.window import FEWEST, FEWEST_AT_START, SHORTEST_AT_START, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class FlushControl:
         self._freed_at: float | None = None
         self._usual: float | None = None
         self.search = Concurrency(limits.first_in_flight, limits.max_in_flight)
-        self.window = Window(0.0)
+        self.window = self._new_window(0.0)
         self.cost: Cost | None = None
         self.interval = limits.min_interval
         self.decisions = Decisions()
@@ -148,7 +148,7 @@ class FlushControl:
         elif turn is not None:
             self._turn_concurrency(turn, now)
         elif over:
-            self._owner, self._rests, self.window = None, False, Window(now)
+            self._owner, self._rests, self.window = None, False, self._new_window(now)
 
     def _learn(self, records: int, seconds: float) -> None:
         self._fit.add(records, seconds)
@@ -222,7 +222,10 @@ class FlushControl:
         """Begin a window that only counts what starts from now on."""
         self._turns += 1
         self._rests = False
-        self.window = Window(now)
+        self.window = self._new_window(now)
+
+    def _new_window(self, now: float) -> Window:
+        return Window(now, SHORTEST_AT_START, FEWEST_AT_START) if self.search.starting else Window(now)
 
 
 def _half(limit: int) -> int:

@@ -1,6 +1,7 @@
 """A window of flushes: what was seen between two turns of a dial. Only flushes that were started in it count.
 
-It is over after :data:`SHORTEST` seconds and :data:`FEWEST` flushes, whichever comes later: enough for a median.
+It is over after :data:`SHORTEST` seconds and :data:`FEWEST` flushes, whichever comes later: enough for a median. While the concurrency still doubles, half of both will do: what is looked
+for then is a queue that is plain to see.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from sidecar.core.cost_fit import Cost
 
 SHORTEST = 0.25
 FEWEST = 12
+SHORTEST_AT_START, FEWEST_AT_START = 0.1, 6
 MOST = 1000
 """How many flushes are kept for the median, the latest."""
 MOSTLY, NEARLY_ALL = 0.5, 0.9
@@ -20,9 +22,11 @@ MOSTLY, NEARLY_ALL = 0.5, 0.9
 class Window:
     """Flushes since ``began`` (monotonic seconds)."""
 
-    def __init__(self, began: float) -> None:
-        """Begin without flushes."""
+    def __init__(self, began: float, shortest: float = SHORTEST, fewest: int = FEWEST) -> None:
+        """Begin without flushes, to be over after ``shortest`` seconds and ``fewest`` of them."""
         self.began = began
+        self._shortest = shortest
+        self._fewest = fewest
         self.flushes = 0
         self._seen: deque[tuple[int, float]] = deque(maxlen=MOST)
         self._waited = 0
@@ -41,7 +45,7 @@ class Window:
 
     def is_over(self, now: float) -> bool:
         """Whether enough was seen."""
-        return self.flushes >= FEWEST and self.seconds(now) >= SHORTEST
+        return self.flushes >= self._fewest and self.seconds(now) >= self._shortest
 
     def median(self, cost: Cost | None) -> float:
         """Return the median of the latencies, each divided by what its size costs (by nothing where that is not known). There must be one."""

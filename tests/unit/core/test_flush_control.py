@@ -10,7 +10,7 @@ from sidecar.core.batch_size import DITHER, GROWTH
 from sidecar.core.config import FlushLimits
 from sidecar.core.decisions import REMEMBERED, Decision, Dial
 from sidecar.core.flush_control import FlushControl, Launch
-from sidecar.core.window import FEWEST, SHORTEST
+from sidecar.core.window import FEWEST, FEWEST_AT_START, SHORTEST_AT_START, Window
 
 INTERVALS = [[0.751], [2.0] * 3, [0.1]]
 
@@ -253,10 +253,20 @@ def test_a_batch_that_is_refused_for_its_size_is_a_decision_too() -> None:
     assert decision.reason == "400 records of 60000 bytes were refused for their size"
 
 
-def test_a_window_takes_its_time_and_its_flushes() -> None:
+@pytest.mark.parametrize(
+    ("window", "flushes"), [(Window(0.0), 25), (Window(0.0, SHORTEST_AT_START, FEWEST_AT_START), 10), (Window(0.0, 0.03, 6), 6)]
+)
+def test_a_window_takes_its_time_and_its_flushes(window: Window, flushes: int) -> None:
+    for number in range(1, flushes + 1):
+        assert not window.is_over((number - 1) * 0.01 + 0.001)
+        window.add(500, 0.01, waited=True, unqueued=True)
+    assert window.is_over(flushes * 0.01 + 0.001)
+
+
+def test_while_the_concurrency_doubles_windows_are_short() -> None:
     client = Client(first_batch=500, max_batch=500)
     flushes = 0
     while client.control.limit == 1:
         client.flush(500, 0.01)
         flushes += 1
-    assert flushes == max(FEWEST, round(SHORTEST / 0.01))
+    assert FEWEST_AT_START <= flushes <= round(SHORTEST_AT_START / 0.01) + 1
