@@ -23,6 +23,8 @@ SIZE: Schema = {"type": ["string", "integer"], "pattern": "^[0-9]+(\\.[0-9]+)? *
 COUNT: Schema = {"type": ["integer", "string"], "pattern": "^[0-9]+$", "minimum": 1}
 NUMBER: Schema = {"type": ["integer", "string"], "pattern": "^-?[0-9]+$"}
 RATIO: Schema = {"type": ["number", "string"], "pattern": r"^[0-9]*\.?[0-9]+$", "minimum": 0, "maximum": 1}
+RATE: Schema = {**COUNT, "pattern": "^([0-9]+|auto)$"}
+LEVEL: Schema = {**NUMBER, "minimum": -10, "maximum": 10}
 SWITCH: Schema = {"enum": [True, False, "true", "false"]}
 TEXT: Schema = {"type": "string"}
 TEXT_OR_NUMBER: Schema = {"type": ["string", "integer"]}
@@ -60,6 +62,8 @@ _BY_READER: Mapping[Callable[..., Any], Schema] = {
     _reader(model.OptionalSize): SIZE,
     _reader(model.Count): COUNT,
     _reader(model.Ratio): RATIO,
+    _reader(model.SampleRate): RATE,
+    _reader(model.Level): LEVEL,
 }
 
 

@@ -32,6 +32,8 @@ OptionalSize = Annotated[Annotated[int, Field(gt=0)] | None, _written(units.size
 Count = Annotated[int, _written(units.count), Field(ge=1)]
 Ratio = Annotated[float, _written(units.ratio), Field(gt=0)]
 Switch = Annotated[bool, _written(units.switch)]
+SampleRate = Annotated[Annotated[int, Field(ge=1)] | Literal["auto"], _written(units.rate)]
+Level = Annotated[Priority, _written(units.count)]
 
 
 def _setting(default: str | None, meaning: str, *, repr: bool = True) -> Any:  # noqa: A002 -- pydantic's own name
@@ -80,10 +82,6 @@ def usable_token(token: SecretStr) -> SecretStr:
             "must have 8 characters or more, and no space or character outside ASCII: openssl rand -hex 16 makes one"
         )
     return token
-
-
-def _rate(text: str) -> int | str:
-    return text if text == "auto" else units.count(text)
 
 
 def _path(text: str) -> str:
@@ -216,7 +214,7 @@ class Buffer(Section):
         "what gives when the downstream is too slow: `block` holds partitions and never loses a record, "
         "`drop_oldest` and `drop_newest` drop when the buffer is full, `sample` keeps 1 in N from the low watermark on",
     )
-    sample_rate: Annotated[Annotated[int, Field(ge=1)] | Literal["auto"], _written(_rate)] = _setting(
+    sample_rate: SampleRate = _setting(
         "10", "N of `sample`: 1 in N is kept, chosen by the key; `auto`: as many as the downstream takes"
     )
     max_block: OptionalDuration = _setting(
@@ -226,7 +224,7 @@ class Buffer(Section):
         None,
         "with the other strategies: drop records older than this when they are about to be flushed; unset: never",
     )
-    priority: Annotated[Priority, _written(units.count)] = _setting(
+    priority: Level = _setting(
         "0",
         "from -10 to 10: what is lower is dropped first where something must be; a step is twice the share of the buffer and of the deliveries",
     )

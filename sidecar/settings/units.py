@@ -57,6 +57,11 @@ def count(text: str) -> int:
     return int(text)
 
 
+def rate(text: str) -> int | str:
+    """Return N of 1 in N, or ``auto``."""
+    return text if text == "auto" else count(text)
+
+
 def switch(text: str) -> bool:
     """Return whether it is on."""
     if text not in ("true", "false"):
