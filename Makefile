@@ -19,8 +19,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 .PHONY: help
 help: ## list these targets
 	@echo 'kafka-sidecar: targets of this Makefile'
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
-		printf '  make %-8s %s\n' "$$target" "$$text"; done
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do \
+		printf '  make %-13s %s\n' "$$target" "$$text"; done
 
 .PHONY: install
 install: .venv/installed ## install the locked Python packages into .venv
@@ -71,14 +71,15 @@ screenshots: install ## take the pictures of the live page for the README, of a 
 	@$(PY) -m tests.dashboard.screenshots
 
 .PHONY: bench
-bench: install ## measure against the bare client loop; the results as a table, and as JSON in build/bench.json
-	@mkdir -p build
-	@$(PY) -m benchmarks --json build/bench.json
+bench: install ## measure against the bare client loop, as a table, and into build/bench.json and bench.md (NAMES: some of it; half an hour)
+	@$(PY) -m tests.parts
+	@$(PY) -m benchmarks --out build $(NAMES)
 
 .PHONY: bench-compare
-bench-compare: install ## compare the cost with that of another revision: make bench-compare BASE=HEAD~1 (three minutes)
+bench-compare: install ## compare the cost with that of another revision: make bench-compare BASE=HEAD~1 (NAMES: of what; three minutes)
 	@test -n "$(BASE)" || { echo 'say which revision: make bench-compare BASE=HEAD~1' >&2; exit 2; }
-	@$(PY) -m benchmarks.compare $(BASE)
+	@$(PY) -m tests.parts
+	@$(PY) -m benchmarks.compare $(BASE) $(NAMES)
 
 .PHONY: memory-proof
 memory-proof: install ## hold ten million records of lag below a kernel's limit of 128 MiB through an outage of two minutes, as root (ten minutes)

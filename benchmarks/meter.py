@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What a sidecar counted: records that it polled and dropped, partitions that it held and paused, and bytes that came twice."""
+
+    polled: int = 0
+    dropped: int = 0
+    holds: int = 0
+    pauses: int = 0
+    refetched: int = 0
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """``seconds`` by the wall clock; ``thread`` and ``process`` are CPU seconds; ``rss`` is the largest resident memory, in bytes."""
+    """``seconds`` by the wall clock; ``thread`` and ``process`` are CPU seconds; ``rss`` is the largest resident memory, in bytes.
+
+    ``gained`` is by how many bytes the resident memory grew while the second half of the records came, ``stages`` the CPU seconds of the consuming thread
+    by stage, where it was asked for. ``waits`` are seconds, one for each thing that was waited for, where that is what is measured.
+    """
 
     records: int
     seconds: float
     thread: float
     process: float
     rss: int
+    counts: Counts = Counts()
+    gained: int = 0
+    stages: Mapping[str, float] = {}
+    waits: Sequence[float] = ()
 
     @property
     def rate(self) -> float:
@@ -32,6 +53,10 @@ class Reading(msgspec.Struct, frozen=True):
     def process_micros(self) -> float:
         """CPU of the whole process a record, in microseconds."""
         return self.process / self.records * 1e6
+
+    def of_polled(self) -> Reading:
+        """Return the same by the records that were polled, for where not all of them are delivered."""
+        return replace(self, records=self.counts.polled)
 
 
 class Meter:
@@ -51,26 +76,39 @@ class Meter:
         if not self._wall:
             self._wall, self._thread, self._process = time.monotonic(), time.thread_time(), time.process_time()
 
-    def end(self, records: int, idle: float = 0.0) -> str:
-        """Return the reading as JSON; the last ``idle`` seconds of the wall clock do not count."""
-        reading = Reading(
+    def read(self, records: int, idle: float = 0.0) -> Reading:
+        """Return the reading; the last ``idle`` seconds of the wall clock do not count."""
+        return Reading(
             records,
             self.elapsed - idle,
             time.thread_time() - self._thread,
             time.process_time() - self._process,
-            largest_resident(),
+            resident("VmHWM"),
         )
-        return msgspec.json.encode(reading).decode()
 
 
-def largest_resident() -> int:
-    """Return the largest resident memory of this process, in bytes; ``getrusage`` would count that of the parent before the exec, too."""
+def resident(field: str) -> int:
+    """Return the resident memory of this process, in bytes: the present one (``VmRSS``) or the largest (``VmHWM``).
+
+    ``getrusage`` would count that of the parent before the exec, too.
+    """
     status = Path("/proc/self/status").read_text(encoding="utf-8")
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    found = re.search(rf"{field}:\s+(\d+) kB", status)
     assert found is not None, "Linux tells it to every process"  # noqa: S101 -- see the message
     return int(found[1]) * 1024
 
 
+def encode(reading: Reading) -> str:
+    """Return ``reading`` as a line for who runs this process."""
+    return msgspec.json.encode(reading).decode()
+
+
 def read(line: str) -> Reading:
-    """Return what :meth:`Meter.end` printed."""
+    """Return what :func:`encode` made."""
     return msgspec.json.decode(line, type=Reading)
+
+
+def on_core(number: int | None) -> None:
+    """Keep this process, and the threads that it makes from now on, on one core; None: on any."""
+    if number is not None:
+        os.sched_setaffinity(0, {number})

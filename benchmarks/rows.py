@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from benchmarks.measure import value
-from benchmarks.meter import Meter
+from benchmarks.meter import Meter, encode
 from sidecar.core.records import Batch, Chunk, TopicPartition, accounted_bytes
 from sidecar.core.results import Delivered
 from sidecar.writers import registry
@@ -53,7 +53,7 @@ def main() -> None:
     meter.begin()
     for batch in range(1, options.records // BATCH + 1):
         write(batch)
-    print(meter.end(options.records // BATCH * BATCH))
+    print(encode(meter.read(options.records // BATCH * BATCH)))
 
 
 def bare(url: str, size: int) -> Callable[[int], None]:

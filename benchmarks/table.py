@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "PERFORMANCE.md"
+import msgspec
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "docs" / "PERFORMANCE.md"
 RESULTS = DOCUMENT.with_name("performance.json")
 BEGIN, END = "<!-- begin of the table -->\n", "<!-- end of the table -->\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure: what was measured, what came out, and the bar that it has to clear (with whether it did)."""
+    """One figure: what was measured, what came out, and the bar that it has to clear (with whether it did).
+
+    ``figures`` are the numbers behind it, for programs; the end of a name is the unit.
+    """
 
     what: str
     measured: str
     bar: str = ""
     cleared: bool | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
-def table(rows: list[Row]) -> str:
+Results = Mapping[str, Sequence[Row]]
+"""The rows of each measurement, by its name."""
+
+
+def table(rows: Iterable[Row]) -> str:
     """Return ``rows`` as a Markdown table."""
     lines = ["| what | measured | bar | cleared |", "|---|---|---|---|"]
     said = {True: "yes", False: "**no**", None: ""}
@@ -40,21 +52,33 @@ def machine() -> str:
     )
 
 
-def write(rows: list[Row]) -> None:
-    """Put ``rows`` between the marks in docs/PERFORMANCE.md, each in the place of an older one of the same name, and all of them into the file beside it."""
-    kept = merged([Row(**row) for row in json.loads(RESULTS.read_text("utf-8"))], rows)
+def write(results: Results, folder: Path) -> None:
+    """Write ``results`` into ``folder``, for people and for programs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bench.json").write_text(as_json(results), "utf-8")
+    (folder / "bench.md").write_text(f"{table(chain(*results.values()))}\n\n{machine()}\n", "utf-8")
+
+
+def keep(results: Results, order: Iterable[str]) -> None:
+    """Put ``results`` between the marks in docs/PERFORMANCE.md, each measurement in the place of its last one, and all of them into the file beside it."""
+    together = merged(kept(), results, order)
     before, _, rest = DOCUMENT.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{table(kept)}\n\n{machine()}\n\n{END}{after}", "utf-8")
-    RESULTS.write_text(as_json(kept), "utf-8")
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{table(chain(*together.values()))}\n\n{machine()}\n\n{END}{after}", "utf-8")
+    RESULTS.write_text(as_json(together), "utf-8")
 
 
-def merged(old: list[Row], new: list[Row]) -> list[Row]:
-    """Return ``old`` with what ``new`` has of the same names in their places, and the rest of ``new`` after them."""
-    latest = {row.what: row for row in old} | {row.what: row for row in new}
-    return list(latest.values())
+def kept() -> Results:
+    """Return what is in docs/performance.json."""
+    return msgspec.json.decode(RESULTS.read_bytes(), type=dict[str, list[Row]])
 
 
-def as_json(rows: list[Row]) -> str:
-    """Return ``rows`` as JSON, for programs."""
-    return json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False) + "\n"
+def merged(old: Results, new: Results, order: Iterable[str]) -> Results:
+    """Return the measurements of both in ``order``, those that were made again as they are in ``new``; what is not in ``order`` is measured no more."""
+    together = {**old, **new}
+    return {name: together[name] for name in order if name in together}
+
+
+def as_json(results: Results) -> str:
+    """Return ``results`` as JSON, for programs."""
+    return msgspec.json.format(msgspec.json.encode(results), indent=1).decode() + "\n"
