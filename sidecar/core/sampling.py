@@ -14,7 +14,6 @@ that it is for, so the estimate stays without a bias.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress, count
 from math import exp
 from typing import cast
 from zlib import crc32
@@ -36,11 +35,12 @@ SPARSEST = 1000
 
 def sampled_indexes(chunk: Chunk, rate: int) -> list[int]:
     """Return the indexes of the records that sampling at 1 in ``rate`` keeps."""
-    hashed = cast("Sequence[bytes]", chunk.keys)
-    if None in chunk.keys:
-        hashed = [b"%d" % offset if key is None else key for key, offset in zip(chunk.keys, chunk.offsets, strict=True)]
     bound = HASHES // rate
-    return list(compress(count(), map(bound.__gt__, map(crc32, hashed))))
+    try:
+        return [index for index, number in enumerate(map(crc32, cast("Sequence[bytes]", chunk.keys))) if number < bound]
+    except TypeError:  # a record has no key
+        names = (b"%d" % offset if key is None else key for key, offset in zip(chunk.keys, chunk.offsets, strict=True))
+        return [index for index, number in enumerate(map(crc32, names)) if number < bound]
 
 
 class AutoRate:
