@@ -43,3 +43,65 @@ def small_disk() -> Iterator[Path]:
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607 -- beside mount, which was found
         folder.rmdir()
+
+
+class FailingDisk:
+    """A file system on a device that loses its end, and gets it back: what is written there meanwhile is an I/O error."""
+
+    def __init__(self, image: Path, device: str, folder: Path) -> None:
+        self.folder = folder
+        self._image = image
+        self._device = device
+        self._lost = b""
+
+    def fail(self) -> None:
+        """Lose all but the first :data:`KEPT` bytes, where the file system has its own tables."""
+        os.sync()
+        with self._image.open("r+b") as file:
+            file.seek(KEPT)
+            self._lost = file.read()
+            file.truncate(KEPT)
+        self._resized()
+
+    def mend(self) -> None:
+        """Get back what was there."""
+        with self._image.open("r+b") as file:
+            file.seek(KEPT)
+            file.write(self._lost)
+        self._resized()
+
+    def _resized(self) -> None:
+        subprocess.run(["losetup", "--set-capacity", self._device], check=True)  # noqa: S607 -- wherever it is
+
+
+KEPT, SIZE = 2**20, 32 * 2**20
+
+
+@pytest.fixture
+def failing_disk(tmp_path: Path) -> Iterator[FailingDisk]:
+    """Return a disk that can fail; it is a file in ``tmp_path``."""
+    lacking = [name for name in ("mkfs.ext2", "mount", "umount", "losetup") if shutil.which(name) is None]
+    if lacking or os.geteuid() != 0:
+        part_missing("a failing disk needs e2fsprogs, util-linux and root", "run the tests as root, with both installed")
+    image, folder = tmp_path / "device", tmp_path / "mounted"
+    folder.mkdir()
+    with image.open("wb") as file:
+        file.truncate(SIZE)
+    run("mkfs.ext2", "-q", "-b", "4096", str(image))
+    device = run("losetup", "--find", "--show", str(image))
+    try:
+        run("mount", device, str(folder))
+        try:
+            yield FailingDisk(image, device, folder)
+        finally:
+            run("umount", str(folder))
+    finally:
+        run("losetup", "--detach", device)
+
+
+def run(*command: str) -> str:
+    """Run a program of the system; skip the test where it may not do that."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        part_missing(f"{command[0]}: {done.stderr.strip()}", "allow mount and loop devices (CAP_SYS_ADMIN, /dev/loop-control)")
+    return done.stdout.strip()

@@ -1,7 +1,4 @@
-"""Fault 47: a disk that is full, and a file that ends in the middle of a line.
-
-EIO needs a broken disk; the writer treats each ``OSError`` alike.
-"""
+"""Fault 47: a disk that is full, one that fails, and a file that ends in the middle of a line."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.integration.faults.conftest import FailingDisk
 from tests.integration.lifecycle.scene import LONG, drain
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
@@ -27,6 +25,26 @@ def test_fault_47_a_full_disk_holds_everything_until_there_is_room(kafka: RealKa
         assert "No space left on device" in full["breaker"]["reason"]
         (small_disk / "filler").unlink()
         sidecar.wait_status(caught_up, "it is caught up", LONG)
+        drain(sidecar)
+    assert_each_once(kafka, topic, environ, file)
+
+
+def test_fault_47_a_disk_that_fails_holds_everything_until_it_works_again(
+    kafka: RealKafka, tmp_path: Path, failing_disk: FailingDisk
+) -> None:
+    """The file system takes what is written, and fails when it is to be on the disk: so it must not be committed."""
+    file = failing_disk.folder / "out.ndjson"
+    topic, environ = topic_with(kafka, RECORDS, file)
+    with SidecarProcess(environ, tmp_path) as sidecar:
+        sidecar.wait_status(caught_up, "it writes", LONG)
+        failing_disk.fail()
+        produce_numbered(kafka.bootstrap, topic, range(RECORDS, 2 * RECORDS))
+        failed = sidecar.wait_status(lambda status: status["breaker"]["state"] == "open", "the disk fails", LONG)
+        assert "Input/output error" in failed["breaker"]["reason"]
+        failing_disk.mend()
+        sidecar.wait_status(
+            lambda status: caught_up(status) and status["books"]["delivered"] == 2 * RECORDS, "it is caught up", LONG
+        )
         drain(sidecar)
     assert_each_once(kafka, topic, environ, file)
 
