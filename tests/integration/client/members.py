@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Self
+from typing import Protocol, Self
 
 from sidecar.core.actions import CommitOffset
 from sidecar.core.records import Chunk, TopicPartition
@@ -13,7 +13,6 @@ from sidecar.kafka.consumer import KafkaConsumer
 from sidecar.kafka.resets import OnOutOfRange
 from sidecar.kafka.starts import OutOfRange, Start
 from tests.integration.client.listening import Notes
-from tests.integration.client.mock_cluster import MockCluster
 
 GROUP = "group"
 TOPIC = "orders"
@@ -23,12 +22,20 @@ PATIENCE = 15.0
 """Seconds after which a test gives up on what it waits for."""
 
 
+class HasBrokers(Protocol):
+    """A cluster, mocked or real."""
+
+    @property
+    def bootstrap(self) -> str:
+        """Its first addresses."""
+
+
 class Member:
     """A consumer with its listener. It leaves the group when the ``with`` block ends."""
 
     def __init__(
         self,
-        cluster: MockCluster,
+        cluster: HasBrokers,
         *,
         start: Start = "earliest",
         policy: OnOutOfRange = "stop",
