@@ -167,6 +167,11 @@ def _parser() -> argparse.ArgumentParser:
         help="what takes the records: a slow application (http), or a table, each record exactly once (default: %(default)s)",
     )
     demo.add_argument(
+        "--topics",
+        action="store_true",
+        help="show three topics with policies of their own, side by side, in place of one with a strategy",
+    )
+    demo.add_argument(
         "--slow",
         type=_milliseconds,
         default=0.2,
@@ -321,7 +326,10 @@ def _check_writer(settings: Settings) -> bool:
 
 def _demo(options: argparse.Namespace, stop: StopRequest) -> int:
     from sidecar.demo.show import show, show_table  # noqa: PLC0415 -- see above
+    from sidecar.demo.topics import show_topics  # noqa: PLC0415 -- see above
 
+    if options.topics:
+        return show_topics(stop)
     return show_table(stop) if options.writer == "sqlite" else show(options.strategy, options.slow / 1000, stop)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -19,6 +20,7 @@ class SlowApplication:
         self.taken = 0
         self.duplicates = 0
         self._seconds_per_record = seconds_per_record
+        self.taken_by_topic: Counter[str] = Counter()
         self._seen: set[int] = set()
         self._one_at_a_time = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -49,8 +51,10 @@ class SlowApplication:
         with self._one_at_a_time:
             time.sleep(self._seconds_per_record * len(lines))
             for line in lines:
-                number = msgspec.json.decode(line)["value"]["id"]
+                record = msgspec.json.decode(line)
+                number = record["value"]["id"]
                 self.taken += 1
+                self.taken_by_topic[record["topic"]] += 1
                 self.duplicates += number in self._seen
                 self._seen.add(number)
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from prometheus_client.parser import text_string_to_metric_families
 
 UP_WITHIN = 20.0
 LOOK_AGAIN = 0.05
@@ -62,6 +64,21 @@ class Sidecar:
         finally:
             connection.close()
         return document
+
+    def dropped_by_topic(self) -> dict[str, int]:
+        """Return how many records it dropped, by topic, as its metrics count them."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_WITHIN)
+        try:
+            connection.request("GET", "/metrics")
+            families = text_string_to_metric_families(connection.getresponse().read().decode())
+        finally:
+            connection.close()
+        dropped: Counter[str] = Counter()
+        for family in families:
+            for sample in family.samples:
+                if sample.name == "sidecar_records_dropped_total":
+                    dropped[sample.labels["topic"]] += int(sample.value)
+        return dict(dropped)
 
     def has_partitions(self) -> bool:
         """Whether it has joined the group."""

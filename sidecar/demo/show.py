@@ -6,6 +6,7 @@ import tempfile
 import time
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any, Protocol
 
 from sidecar.demo.application import SlowApplication
 from sidecar.demo.closing import Closing
@@ -40,6 +41,33 @@ log      {log} (until the end)
 ROOM = 10_000
 
 
+class Producing(Protocol):
+    """What produces the records."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """Produce no more."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everything was produced."""
+
+
+class Telling(Protocol):
+    """What tells how things stand."""
+
+    def header(self) -> None:
+        """Print what comes before the lines."""
+
+    def wait(self) -> None:
+        """Wait until the next line is due."""
+
+    def line(self, status: dict[str, Any]) -> None:
+        """Print a line."""
+
+
 def show(strategy: str, seconds_per_record: float, stop: StopRequest) -> int:
     """Run the demonstration with a slow application; return 0 when every record was accounted for."""
     able = f"{1 / seconds_per_record:,.0f} records/s at most" if seconds_per_record else "all of them"
@@ -62,7 +90,7 @@ def _run(downstream: Downstream, strategy: str, folder: Path, stop: StopRequest)
     broker.create_topic(TOPIC)
     downstream.start()
     try:
-        with sidecar(_environment(broker, downstream, strategy), folder / "sidecar.log") as process:
+        with sidecar(environment(broker, downstream, strategy), folder / "sidecar.log") as process:
             return _watch(process, Traffic(broker, TOPIC, Shape()), downstream, stop)
     finally:
         downstream.stop()
@@ -81,7 +109,7 @@ def introduction(shape: Shape, strategy: str, downstream: str) -> str:
     )
 
 
-def _environment(broker: EmbeddedBroker, downstream: Downstream, strategy: str) -> dict[str, str]:
+def environment(broker: EmbeddedBroker, downstream: Downstream, strategy: str) -> dict[str, str]:
     """Return what a user would set. The room is small, so that the spike is seen.
 
     The embedded broker answers a fetch that finds nothing only after the whole wait, so the wait is short.
@@ -102,15 +130,7 @@ def _environment(broker: EmbeddedBroker, downstream: Downstream, strategy: str) 
 
 
 def _watch(process: Sidecar, traffic: Traffic, downstream: Downstream, stop: StopRequest) -> int:
-    process.wait_until_up()
-    print(ADDRESSES.format(port=process.port, log=process.log))
-    print("joining the consumer group ...\n", flush=True)
-    while stop.requested_at is None and not process.has_partitions():
-        time.sleep(0.1)
-    if stop.requested_at is None:
-        traffic.start()
-        _tell_until_caught_up(process, traffic, Progress(traffic, downstream), stop)
-        traffic.stop()
+    follow(process, traffic, Progress(traffic, downstream), stop)
     print("\ndraining ...", flush=True)
     heard = stop.requested_at is not None and process.heard_the_terminal()
     exit_status = process.wait(DRAIN_TIMEOUT + 5) if heard else process.drain(DRAIN_TIMEOUT + 5)
@@ -118,7 +138,20 @@ def _watch(process: Sidecar, traffic: Traffic, downstream: Downstream, stop: Sto
     return _close_books(closing, exit_status)
 
 
-def _tell_until_caught_up(process: Sidecar, traffic: Traffic, progress: Progress, stop: StopRequest) -> None:
+def follow(process: Sidecar, traffic: Producing, progress: Telling, stop: StopRequest) -> None:
+    """Let records come once the sidecar has partitions, and tell how it goes, until it is caught up with them or somebody wants an end."""
+    process.wait_until_up()
+    print(ADDRESSES.format(port=process.port, log=process.log))
+    print("joining the consumer group ...\n", flush=True)
+    while stop.requested_at is None and not process.has_partitions():
+        time.sleep(0.1)
+    if stop.requested_at is None:
+        traffic.start()
+        _tell_until_caught_up(process, traffic, progress, stop)
+        traffic.stop()
+
+
+def _tell_until_caught_up(process: Sidecar, traffic: Producing, progress: Telling, stop: StopRequest) -> None:
     """Print a line a second until everything was taken, time is up, somebody wants an end, or the sidecar itself ended."""
     progress.header()
     caught_up_by = float("inf")

@@ -32,10 +32,11 @@ class Shape:
 
 
 class Traffic:
-    """A thread that produces ``shape`` to ``topic``."""
+    """A thread that produces ``shape`` to ``topic``, with ids from ``first`` on."""
 
-    def __init__(self, broker: EmbeddedBroker, topic: str, shape: Shape) -> None:
+    def __init__(self, broker: EmbeddedBroker, topic: str, shape: Shape, first: int = 0) -> None:
         self.produced = 0
+        self._first = first
         self._topic = topic
         self._shape = shape
         self._broker = broker
@@ -68,6 +69,6 @@ class Traffic:
 
     def _produce(self, records: int) -> None:
         for _ in range(records):
-            value = msgspec.json.encode({"id": self.produced, "text": VALUE_PADDING})
+            value = msgspec.json.encode({"id": self._first + self.produced, "text": VALUE_PADDING})
             self._broker.produce(self._topic, b"device-%d" % (self.produced % 100), value)
             self.produced += 1
