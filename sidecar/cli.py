@@ -172,6 +172,11 @@ def _parser() -> argparse.ArgumentParser:
         help="show three topics with policies of their own, side by side, in place of one with a strategy",
     )
     demo.add_argument(
+        "--step",
+        action="store_true",
+        help="show how the flow control finds out what an application serves at once, and follows when that changes",
+    )
+    demo.add_argument(
         "--slow",
         type=_milliseconds,
         default=0.2,
@@ -326,10 +331,13 @@ def _check_writer(settings: Settings) -> bool:
 
 def _demo(options: argparse.Namespace, stop: StopRequest) -> int:
     from sidecar.demo.show import show, show_table  # noqa: PLC0415 -- see above
+    from sidecar.demo.step import show_steps  # noqa: PLC0415 -- see above
     from sidecar.demo.topics import show_topics  # noqa: PLC0415 -- see above
 
     if options.topics:
         return show_topics(stop)
+    if options.step:
+        return show_steps(stop)
     return show_table(stop) if options.writer == "sqlite" else show(options.strategy, options.slow / 1000, stop)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
@@ -23,7 +23,7 @@ class SlowApplication:
         self.taken_by_topic: Counter[str] = Counter()
         self._seen: set[int] = set()
         self._one_at_a_time = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self.take))
         self._thread = threading.Thread(target=self._server.serve_forever, name="application", daemon=True)
 
     @property
@@ -58,18 +58,19 @@ class SlowApplication:
                 self.duplicates += number in self._seen
                 self._seen.add(number)
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        take = self.take
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+def handler(take: Callable[[list[bytes]], None]) -> type[BaseHTTPRequestHandler]:
+    """Return a handler that answers 204 once ``take`` has worked on the lines of a request."""
 
-            def do_POST(self) -> None:
-                take(self.rfile.read(int(self.headers["Content-Length"])).splitlines())
-                self.send_response(204)
-                self.end_headers()
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
 
-            def log_message(self, *_arguments: object) -> None:
-                """Write nothing: the progress is on the terminal."""
+        def do_POST(self) -> None:
+            take(self.rfile.read(int(self.headers["Content-Length"])).splitlines())
+            self.send_response(204)
+            self.end_headers()
 
-        return Handler
+        def log_message(self, *_arguments: object) -> None:
+            """Write nothing: the progress is on the terminal."""
+
+    return Handler

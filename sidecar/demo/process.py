@@ -57,28 +57,30 @@ class Sidecar:
 
     def status(self) -> dict[str, Any]:
         """Return its ``/status``."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_WITHIN)
-        try:
-            connection.request("GET", "/status")
-            document: dict[str, Any] = msgspec.json.decode(connection.getresponse().read())
-        finally:
-            connection.close()
+        return self.document("/status")
+
+    def document(self, path: str) -> dict[str, Any]:
+        """Return one of its JSON pages."""
+        document: dict[str, Any] = msgspec.json.decode(self._page(path))
         return document
 
     def dropped_by_topic(self) -> dict[str, int]:
         """Return how many records it dropped, by topic, as its metrics count them."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_WITHIN)
-        try:
-            connection.request("GET", "/metrics")
-            families = text_string_to_metric_families(connection.getresponse().read().decode())
-        finally:
-            connection.close()
+        families = text_string_to_metric_families(self._page("/metrics").decode())
         dropped: Counter[str] = Counter()
         for family in families:
             for sample in family.samples:
                 if sample.name == "sidecar_records_dropped_total":
                     dropped[sample.labels["topic"]] += int(sample.value)
         return dict(dropped)
+
+    def _page(self, path: str) -> bytes:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_WITHIN)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read()
+        finally:
+            connection.close()
 
     def has_partitions(self) -> bool:
         """Whether it has joined the group."""

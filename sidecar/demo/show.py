@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol
@@ -90,7 +91,7 @@ def _run(downstream: Downstream, strategy: str, folder: Path, stop: StopRequest)
     broker.create_topic(TOPIC)
     downstream.start()
     try:
-        with sidecar(environment(broker, downstream, strategy), folder / "sidecar.log") as process:
+        with sidecar(environment(broker, downstream.settings, strategy), folder / "sidecar.log") as process:
             return _watch(process, Traffic(broker, TOPIC, Shape()), downstream, stop)
     finally:
         downstream.stop()
@@ -109,7 +110,7 @@ def introduction(shape: Shape, strategy: str, downstream: str) -> str:
     )
 
 
-def environment(broker: EmbeddedBroker, downstream: Downstream, strategy: str) -> dict[str, str]:
+def environment(broker: EmbeddedBroker, downstream: Mapping[str, str], strategy: str) -> dict[str, str]:
     """Return what a user would set. The room is small, so that the spike is seen.
 
     The embedded broker answers a fetch that finds nothing only after the whole wait, so the wait is short.
@@ -119,7 +120,7 @@ def environment(broker: EmbeddedBroker, downstream: Downstream, strategy: str) -
         "SIDECAR_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap,
         "SIDECAR_KAFKA__GROUP_ID": "demo",
         "SIDECAR_KAFKA__FETCH_WAIT_MAX_MS": "50",
-        **downstream.settings,
+        **downstream,
         "SIDECAR_BUFFER__MAX_MESSAGES": str(ROOM),
         "SIDECAR_FLUSH__MAX_BATCH": "1000",
         "SIDECAR_BUFFER__STRATEGY": strategy,

@@ -116,7 +116,7 @@ def show_topics(stop: StopRequest) -> int:
     application.start()
     try:
         with tempfile.TemporaryDirectory(prefix="kafka-sidecar-demo-") as folder:
-            settings = environment(broker, application, "block") | {
+            settings = environment(broker, application.settings, "block") | {
                 "SIDECAR_TOPICS": ",".join(SHAPES),
                 "SIDECAR_TOPIC_POLICIES": json.dumps(POLICIES),
             }

@@ -45,7 +45,10 @@ def environ_without_kafka(**more: str) -> dict[str, str]:
         (["pause", "--help"], ["Have it take no more records, until `resume`."]),
         (["resume", "--help"], ["It ends what `pause` and `drain --revocable` began."]),
         (["status", "--help"], ["--json", "Say what it does, and why it is behind."]),
-        (["demo", "--help"], ["--strategy {block,drop_oldest,drop_newest,sample}", "--slow MS", "--topics", "(default: block)"]),
+        (
+            ["demo", "--help"],
+            ["--strategy {block,drop_oldest,drop_newest,sample}", "--slow MS", "--topics", "--step", "(default: block)"],
+        ),
     ],
 )
 def test_help_says_what_a_person_needs(arguments: list[str], helpful: list[str]) -> None:
