@@ -116,7 +116,7 @@ def _acts(app: Application, steady: Steady, cast: _Cast, second: SidecarProcess,
     _for(2 * act)
     app.go_down()
     _for(2 * act)
-    app.behave = slow(0.4)
+    app.behave = slow(0.2)
     app.come_back()
     _for(3 * act)
     app.behave = slow(0.01)
