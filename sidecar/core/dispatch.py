@@ -184,10 +184,10 @@ class Dispatch:
         while taken := state.buffer.take(partition.tp, records, nbytes):
             kept = self._expiry.fresh(partition, taken, now)
             fresh += kept
-            records -= sum(map(len, kept))
-            nbytes -= sum(chunk.nbytes for chunk in kept)
             if kept is taken:
                 break
+            records -= sum(map(len, kept))
+            nbytes -= sum(chunk.nbytes for chunk in kept)
         if fresh:
             state.partitions[partition.tp] = state.partitions.pop(partition.tp)
             self._queue.charge(partition.tp.topic, sum(chunk.nbytes for chunk in fresh), partition.policy.share)

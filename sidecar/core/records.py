@@ -93,30 +93,12 @@ class Chunk:
 
     def slice(self, first: int, stop: int) -> Chunk:
         """Return the records ``first`` .. ``stop - 1``; together, adjacent slices cover what the chunk covers, and account for what it does."""
-        if stop == len(self):
-            return self._rest(first, self.nbytes - self._bytes_before(first))
-        headers = None if self.headers is None else self.headers[first:stop]
-        keys, values = self.keys[first:stop], self.values[first:stop]
-        return Chunk(
-            self.tp,
-            self.epoch,
-            self.offsets[first:stop],
-            self.timestamps[first:stop],
-            keys,
-            values,
-            headers,
-            self.offsets[stop],
-            accounted_bytes(keys, values, headers),
-            self.polled_at,
-            self.polled_wall_ms,
-            self.weight,
-            self.leader_epoch,
-        )
+        return self._part(first, stop, self.nbytes - self._bytes_before(first) if stop == len(self) else None)
 
     def split(self, index: int) -> tuple[Chunk, Chunk]:
         """Return the records before ``index`` and those from it on, neither of them none; like two slices, but the bytes are added up once."""
         head = self.slice(0, index)
-        return head, self._rest(index, self.nbytes - head.nbytes)
+        return head, self._part(index, len(self), self.nbytes - head.nbytes)
 
     def pick(self, indexes: Sequence[int], weight: int) -> Chunk:
         """Return only the records at ``indexes`` (ascending, at least one); the records between become gaps."""
@@ -138,17 +120,20 @@ class Chunk:
             self.leader_epoch,
         )
 
-    def _rest(self, first: int, nbytes: int) -> Chunk:
+    def _part(self, first: int, stop: int, nbytes: int | None) -> Chunk:
+        """Return the records ``first`` .. ``stop - 1``, which account for ``nbytes`` (None: what they add up to)."""
+        headers = None if self.headers is None else self.headers[first:stop]
+        keys, values = self.keys[first:stop], self.values[first:stop]
         return Chunk(
             self.tp,
             self.epoch,
-            self.offsets[first:],
-            self.timestamps[first:],
-            self.keys[first:],
-            self.values[first:],
-            None if self.headers is None else self.headers[first:],
-            self.end,
-            nbytes,
+            self.offsets[first:stop],
+            self.timestamps[first:stop],
+            keys,
+            values,
+            headers,
+            self.offsets[stop] if stop < len(self) else self.end,
+            accounted_bytes(keys, values, headers) if nbytes is None else nbytes,
             self.polled_at,
             self.polled_wall_ms,
             self.weight,

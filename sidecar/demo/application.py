@@ -11,30 +11,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import msgspec
 
 
-class SlowApplication:
-    """Serves on a free port of the loopback address; ``seconds_per_record`` is what its work takes."""
+class Served:
+    """An application that is served on a free port of the loopback address: ``take`` works on the lines of a request."""
 
     name = "application"
 
-    def __init__(self, seconds_per_record: float) -> None:
-        self.taken = 0
-        self.duplicates = 0
-        self._seconds_per_record = seconds_per_record
-        self.taken_by_topic: Counter[str] = Counter()
-        self._seen: set[int] = set()
-        self._one_at_a_time = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self.take))
+    def __init__(self, take: Callable[[list[bytes]], None]) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(take))
         self._thread = threading.Thread(target=self._server.serve_forever, name="application", daemon=True)
 
     @property
     def settings(self) -> Mapping[str, str]:
         """The sidecar's settings for it."""
         return {"SIDECAR_WRITER__URL": f"http://127.0.0.1:{self._server.server_port}/records"}
-
-    @property
-    def unique(self) -> int:
-        """How many different records it took."""
-        return len(self._seen)
 
     def start(self) -> None:
         """Begin to serve."""
@@ -45,6 +34,24 @@ class SlowApplication:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class SlowApplication(Served):
+    """Works on one record after the other; ``seconds_per_record`` is what its work takes."""
+
+    def __init__(self, seconds_per_record: float) -> None:
+        self.taken = 0
+        self.duplicates = 0
+        self.taken_by_topic: Counter[str] = Counter()
+        self._seconds_per_record = seconds_per_record
+        self._seen: set[int] = set()
+        self._one_at_a_time = threading.Lock()
+        super().__init__(self.take)
+
+    @property
+    def unique(self) -> int:
+        """How many different records it took."""
+        return len(self._seen)
 
     def take(self, lines: list[bytes]) -> None:
         """Work on the records of one request."""
@@ -59,7 +66,7 @@ class SlowApplication:
                 self._seen.add(number)
 
 
-def handler(take: Callable[[list[bytes]], None]) -> type[BaseHTTPRequestHandler]:
+def _handler(take: Callable[[list[bytes]], None]) -> type[BaseHTTPRequestHandler]:
     """Return a handler that answers 204 once ``take`` has worked on the lines of a request."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -8,8 +8,6 @@ from typing import Any
 from sidecar.demo.downstream import Downstream
 from sidecar.demo.traffic import Traffic
 
-EVERY = 1.0
-
 HEADER = f"{'time':>4}  {'state':<8} {'buffer':>6} {'held':>4} {'lag':>7} {'age':>6} {'in/s':>6} {'out/s':>6}  why"
 
 LEGEND = """\
@@ -30,10 +28,6 @@ class Progress:
         """Print what the columns mean, and their names."""
         print(f"{LEGEND}\n\n{HEADER}", flush=True)
         self._began = self._told_at = time.monotonic()
-
-    def wait(self) -> None:
-        """Wait until the next line is due."""
-        time.sleep(max(0.0, self._told_at + EVERY - time.monotonic()))
 
     def line(self, status: dict[str, Any]) -> None:
         """Print a line: the sidecar's own figures, and the rates as the producer and the downstream count them."""

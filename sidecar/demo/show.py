@@ -41,6 +41,9 @@ log      {log} (until the end)
 
 ROOM = 10_000
 
+EVERY = 1.0
+"""Seconds between two lines."""
+
 
 class Producing(Protocol):
     """What produces the records."""
@@ -61,9 +64,6 @@ class Telling(Protocol):
 
     def header(self) -> None:
         """Print what comes before the lines."""
-
-    def wait(self) -> None:
-        """Wait until the next line is due."""
 
     def line(self, status: dict[str, Any]) -> None:
         """Print a line."""
@@ -155,15 +155,17 @@ def follow(process: Sidecar, traffic: Producing, progress: Telling, stop: StopRe
 def _tell_until_caught_up(process: Sidecar, traffic: Producing, progress: Telling, stop: StopRequest) -> None:
     """Print a line a second until everything was taken, time is up, somebody wants an end, or the sidecar itself ended."""
     progress.header()
+    told_at = time.monotonic()
     caught_up_by = float("inf")
     while time.monotonic() < caught_up_by:
-        progress.wait()
+        time.sleep(max(0.0, told_at + EVERY - time.monotonic()))
         if stop.requested_at is not None:
             return
         try:
             status = process.status()
         except (OSError, HTTPException):
             return
+        told_at = time.monotonic()
         progress.line(status)
         if traffic.is_over and caught_up_by == float("inf"):
             caught_up_by = time.monotonic() + CATCH_UP

@@ -74,10 +74,6 @@ class Topics:
         print(HEADER, flush=True)
         self._began = self._told_at = time.monotonic()
 
-    def wait(self) -> None:
-        """Wait until the next line is due."""
-        time.sleep(max(0.0, self._told_at + 1.0 - time.monotonic()))
-
     def line(self, status: dict[str, Any]) -> None:
         """Print what each topic got in and out since the last line."""
         now, counts = time.monotonic(), {topic: self._counts(topic) for topic in SHAPES}

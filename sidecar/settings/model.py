@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from sidecar.settings import units
-from sidecar.settings.topic_policies import Priority, StrategyName, TopicPolicy, entries_of
+from sidecar.settings.topic_policies import Priority, Rate, StrategyName, TopicPolicy, entries_of
 
 PREFIX = "SIDECAR_"
 
@@ -32,7 +32,7 @@ OptionalSize = Annotated[Annotated[int, Field(gt=0)] | None, _written(units.size
 Count = Annotated[int, _written(units.count), Field(ge=1)]
 Ratio = Annotated[float, _written(units.ratio), Field(gt=0)]
 Switch = Annotated[bool, _written(units.switch)]
-SampleRate = Annotated[Annotated[int, Field(ge=1)] | Literal["auto"], _written(units.rate)]
+SampleRate = Annotated[Rate, _written(units.rate)]
 Level = Annotated[Priority, _written(units.count)]
 
 
@@ -60,10 +60,7 @@ def _check_topic(topic: str) -> None:
                 f"{topic!r} is not a topic's name: letters, digits, dot, underscore and hyphen only; a pattern begins with ^"
             )
         return
-    try:
-        re.compile(topic)
-    except re.error as error:
-        raise ValueError(f"{topic!r} is not a regular expression: {error}") from None
+    units.regular_expression(topic)
 
 
 def _dead_letter_topic(text: str) -> str:

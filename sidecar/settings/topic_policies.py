@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from sidecar.settings import units
 
@@ -51,13 +51,10 @@ class TopicPolicy(BaseModel):
 
     @field_validator("topic")
     @classmethod
-    def _is_a_pattern(cls, topic: str, _info: ValidationInfo) -> str:
+    def _is_a_pattern(cls, topic: str) -> str:
         if topic.startswith("^"):
-            try:
-                re.compile(topic)
-            except re.error as error:
-                raise ValueError(f"{topic!r} is not a regular expression: {error}") from None
-        elif not re.fullmatch(r"[a-zA-Z0-9._*?-]{1,249}", topic):
+            return units.regular_expression(topic)
+        if not re.fullmatch(r"[a-zA-Z0-9._*?-]{1,249}", topic):
             raise ValueError(
                 f"{topic!r} matches no topic: letters, digits, dot, underscore and hyphen, * and ?; a regular expression begins with ^"
             )

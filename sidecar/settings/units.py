@@ -62,6 +62,15 @@ def rate(text: str) -> int | str:
     return text if text == "auto" else count(text)
 
 
+def regular_expression(text: str) -> str:
+    """Return ``text``, which Python can read as one."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is not a regular expression: {error}") from None
+    return text
+
+
 def switch(text: str) -> bool:
     """Return whether it is on."""
     if text not in ("true", "false"):

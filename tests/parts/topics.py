@@ -79,9 +79,9 @@ def grow_topic(bootstrap: str, name: str, partitions: int) -> None:
     admin.create_partitions([NewPartitions(name, partitions)])[name].result(WITHIN)
 
 
-def produce(bootstrap: str, topic: str, messages: Iterable[Message]) -> None:
-    """Produce ``messages`` in order; returns when all are acknowledged, raises ``KafkaException`` when one is not."""
-    with _producer(bootstrap) as producer:
+def produce(bootstrap: str, topic: str, messages: Iterable[Message], config: Mapping[str, str] | None = None) -> None:
+    """Produce ``messages`` in order; returns when all are acknowledged, raises ``KafkaException`` when one is not. ``config`` are properties of the client."""
+    with _producer(bootstrap, config) as producer:
         _send(producer, topic, messages)
 
 

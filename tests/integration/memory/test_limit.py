@@ -8,13 +8,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
-
-from confluent_kafka import Producer
 
 from tests.integration.data.stage import drain
 from tests.parts.behaviour import Reply
@@ -23,7 +21,7 @@ from tests.parts.kafka import RealKafka
 from tests.parts.memory_group import MemoryGroup, memory_group
 from tests.parts.process import SidecarProcess, caught_up
 from tests.parts.server import Server
-from tests.parts.topics import Message, create_topic, fresh_name
+from tests.parts.topics import Message, create_topic, fresh_name, produce
 from tests.parts.waiting import free_port
 
 MIB = 2**20
@@ -32,6 +30,8 @@ RECORDS = int(os.environ.get("TEST_MEMORY_RECORDS", "500000"))
 OUTAGE = float(os.environ.get("TEST_MEMORY_OUTAGE", "6"))
 PARTITIONS = 200
 LONG = 900.0
+COMPRESSED = {"compression.type": "lz4", "message.max.bytes": "6000000"}
+"""How the records are produced."""
 
 
 class Counter:
@@ -52,7 +52,7 @@ def test_ten_to_one_compressed_records_of_200_partitions_pass_through_an_outage_
 ) -> None:
     topic, port = fresh_name("backlog"), free_port()
     create_topic(kafka.bootstrap, topic, PARTITIONS)
-    produce_compressed(kafka.bootstrap, topic, islice(compressible(1024), RECORDS))
+    produce(kafka.bootstrap, topic, islice(compressible(1024), RECORDS), COMPRESSED)
     with memory_group(LIMIT) as group, below(group, kafka, topic, port, tmp_path) as sidecar:
         sidecar.wait_status(has_been_full_for(OUTAGE), f"it is full, and the application away, for {OUTAGE:g} s", LONG)
         application = Counter()
@@ -75,7 +75,7 @@ def test_records_of_5_mb_pass_within_the_limit(kafka: RealKafka, tmp_path: Path)
     topic, port, application, large = fresh_name("large"), free_port(), Counter(), 5_000_000
     create_topic(kafka.bootstrap, topic, 4, {"max.message.bytes": "6000000"})
     some = islice(compressible(large), 60)
-    produce_compressed(kafka.bootstrap, topic, (message._replace(partition=number % 4) for number, message in enumerate(some)))
+    produce(kafka.bootstrap, topic, (message._replace(partition=number % 4) for number, message in enumerate(some)), COMPRESSED)
     server = Server(port, application, Reply)
     try:
         with memory_group(2 * LIMIT) as group, below(group, kafka, topic, port, tmp_path) as sidecar:
@@ -87,21 +87,6 @@ def test_records_of_5_mb_pass_within_the_limit(kafka: RealKafka, tmp_path: Path)
             assert group.peak is None or group.peak <= 2 * LIMIT
     finally:
         server.close()
-
-
-def produce_compressed(bootstrap: str, topic: str, messages: Iterable[Message]) -> None:
-    """Produce all of it, in large compressed batches."""
-    producer = Producer(
-        {"bootstrap.servers": bootstrap, "compression.type": "lz4", "linger.ms": 50, "message.max.bytes": 6_000_000}
-    )
-    for message in messages:
-        while True:
-            try:
-                producer.produce(topic, message.value, partition=message.partition)
-                break
-            except BufferError:
-                producer.poll(0.1)
-    assert producer.flush(LONG) == 0
 
 
 def compressible(size: int) -> Iterator[Message]:
