@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import signal
-import socket
-import threading
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.contract.listener import Listener, Script
-from tests.contract.postgresql.stage import relay
 from tests.integration.faults.tables import LONG, PARTITIONS, Table
+from tests.integration.faults.traps import Fate, Trap, before_kafka, before_postgresql
 from tests.integration.lifecycle.scene import assert_ended, drain, has
 from tests.parts.kafka import RealKafka
 from tests.parts.process import RunningSidecar, caught_up
 from tests.parts.topics import committed
-from tests.parts.waiting import free_port, wait_for
+from tests.parts.waiting import wait_for
 
 ROUNDS = 8
 LOAD = 4_000
@@ -28,99 +25,79 @@ MEMBER = {
     "FLUSH__MAX_BATCH": "100",
 }
 
+PERMANENT = MEMBER | {"KAFKA__GROUP_INSTANCE_ID": "pod-0"}
+"""The next process takes the place of the dead one at once."""
+
 ONE_AT_A_TIME = {"FLUSH__MAX_IN_FLIGHT": "1"}
 """So that the flush which is stopped is the only one, and no other is stopped with a lock in its hands."""
 
 
-class Trap:
-    """A network in front of the database that, once armed, sends a signal to the process that says ``at`` the ``times``-th time.
-
-    With ``forward`` the database gets that piece. Else it waits until the trap is opened, as it does in the process that is stopped.
-    """
-
-    def __init__(self, table: Table, at: bytes, *, forward: bool) -> None:
-        self._server = urlsplit(table.url)
-        self._at = at
-        self._forward = forward
-        self._armed: tuple[RunningSidecar, signal.Signals] | None = None
-        self._left = 0
-        self._lock = threading.Lock()
-        self.sprung = threading.Event()
-        self.opened = threading.Event()
-        self.port = free_port()
-        server = self._server
-        self.url = server._replace(netloc=f"{server.username}:{server.password}@127.0.0.1:{self.port}").geturl()
-
-    @property
-    def script(self) -> Script:
-        """What the listener at the port does."""
-        return relay(self._server.port or 5432, self._passed)
-
-    def arm(self, sidecar: RunningSidecar, number: signal.Signals, times: int) -> None:
-        """Wait for it."""
-        with self._lock:
-            self.sprung.clear()
-            self._armed, self._left = (sidecar, number), times
-
-    def _passed(self, piece: bytes, onward: socket.socket) -> bool:
-        springs = self._at in piece and self._springs()
-        if self._forward or not springs:
-            onward.sendall(piece)
-        if springs:
-            self.sprung.set()
-            self.opened.wait(LONG)
-            if not self._forward:
-                onward.sendall(piece)
-        return True
-
-    def _springs(self) -> bool:
-        """Send the signal when it is time; it is sent before the piece goes anywhere."""
-        with self._lock:
-            self._left -= 1
-            if self._armed is None or self._left > 0:
-                return False
-            (sidecar, number), self._armed = self._armed, None
-            sidecar.child.send(number)
-            return True
-
-
 @pytest.mark.parametrize(
-    ("at", "forward"),
+    ("at", "fate", "before"),
     [
-        pytest.param(b"BEGIN", False, id="before a flush"),
-        pytest.param(b"PGCOPY", False, id="after the offsets and before the rows"),
-        pytest.param(b"COMMIT", False, id="before the COMMIT arrives"),
-        pytest.param(b"COMMIT", True, id="after the COMMIT was sent"),
+        pytest.param("BEGIN", Fate.WITHHELD, set(), id="before a flush"),
+        pytest.param("PGCOPY", Fate.WITHHELD, {"BEGIN"}, id="after the offsets and before the rows"),
+        pytest.param("COMMIT", Fate.WITHHELD, {"BEGIN", "PGCOPY"}, id="before the COMMIT arrives"),
+        pytest.param("COMMIT", Fate.ANSWERED, {"BEGIN", "PGCOPY"}, id="after the COMMIT was sent"),
     ],
 )
 def test_a_process_that_is_killed_at_a_named_point_again_and_again_writes_each_record_once(
-    it: Table, kafka: RealKafka, at: bytes, *, forward: bool
+    it: Table, at: str, fate: Fate, before: set[str]
 ) -> None:
-    """Each of these is before the commit to Kafka of what was written last."""
-    trap = Trap(it, at, forward=forward)
-    trap.opened.set()
-    settings = {**MEMBER, "KAFKA__GROUP_INSTANCE_ID": "pod-0"}  # the next process takes the place of the dead one at once
-    behind = 0
-    with Listener(trap.port, trap.script):
+    """The table has all of the batch that was in its hands, or nothing of it."""
+    trap = Trap(at, fate)
+    with before_postgresql(it.url, trap) as url:
         for each in range(ROUNDS):
             it.produce(LOAD)
-            with it.sidecar(trap.url, **settings) as sidecar:
-                trap.arm(sidecar, signal.SIGKILL, 3 + each)
-                assert sidecar.wait_exit(LONG) == -signal.SIGKILL
-            stored = dict(it.query("SELECT partition, next_offset FROM {o}"))
-            known = committed(kafka.bootstrap, it.group, it.topic)
-            assert all(known.get(partition, 0) <= stored.get(partition, 0) for partition in range(PARTITIONS))
-            behind += known != stored
-        with it.sidecar(trap.url, **settings) as sidecar:
+            with it.sidecar(url, **PERMANENT) as sidecar:
+                caught = trap.wait_killed(sidecar, 3 + each)
+            assert caught.before == before
+            assert_stored(it, moves(caught.first, it), written=fate is Fate.ANSWERED)
+        with it.sidecar(url, **PERMANENT) as sidecar:
             sidecar.wait_status(caught_up, "it is caught up", LONG)
             drain(sidecar)
-    assert behind > 0
     it.assert_each_once()
 
 
+def test_a_process_that_is_killed_before_the_commit_to_kafka_again_and_again_writes_each_record_once(
+    it: Table, kafka: RealKafka
+) -> None:
+    trap = Trap("OffsetCommit", Fate.WITHHELD)
+    with before_kafka(kafka.bootstrap, trap) as bootstrap:
+        for _ in range(ROUNDS):
+            it.produce(LOAD)
+            with it.sidecar(KAFKA__BOOTSTRAP_SERVERS=bootstrap, **PERMANENT) as sidecar:
+                trap.wait_killed(sidecar, 1)
+            known, told = committed(kafka.bootstrap, it.group, it.topic), stored(it)
+            assert all(known.get(partition, 0) <= told[partition] for partition in range(PARTITIONS))
+            assert sum(known.values()) < sum(told.values())
+        with it.sidecar(**PERMANENT) as sidecar:
+            sidecar.wait_status(caught_up, "it is caught up", LONG)
+            drain(sidecar)
+    it.assert_each_once()
+
+
+def moves(statement: bytes, it: Table) -> dict[int, tuple[int, int]]:
+    """Return where each partition is moved by the first statement of a transaction: from, and to."""
+    found = re.findall(rf"'{it.topic}', (\d+), (?:(\d+)::bigint, )?(\d+)", statement.decode(errors="replace"))
+    return {int(partition): (int(expected or 0), int(end)) for partition, expected, end in found}
+
+
+def assert_stored(it: Table, moved: dict[int, tuple[int, int]], *, written: bool) -> None:
+    """Assert that the offsets are where the batch moved them, or where they were before."""
+    assert moved
+    wanted = {partition: end if written else expected for partition, (expected, end) in moved.items()}
+    wait_for(lambda: stored(it).items() >= wanted.items(), f"the offsets are {wanted}", LONG)  # the database may be at it still
+
+
+def stored(it: Table) -> dict[int, int]:
+    """Return the offsets in the database, 0 where there is none."""
+    return dict.fromkeys(range(PARTITIONS), 0) | dict(it.query("SELECT partition, next_offset FROM {o}"))
+
+
 def test_an_owner_that_was_stopped_in_a_flush_and_wakes_up_after_another_one_has_written_is_fenced(it: Table) -> None:
-    trap = Trap(it, b"BEGIN", forward=False)
-    with Listener(trap.port, trap.script), it.sidecar(trap.url, **MEMBER, **ONE_AT_A_TIME) as zombie:
+    trap = Trap("BEGIN", Fate.LATE)
+    with before_postgresql(it.url, trap) as url, it.sidecar(url, **MEMBER, **ONE_AT_A_TIME) as zombie:
         it.produce(LOAD)
         zombie.wait_status(has(delivered=LOAD), "it writes", LONG)
         trap.arm(zombie, signal.SIGSTOP, 1)

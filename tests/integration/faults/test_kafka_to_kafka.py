@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 
 from tests.integration.faults.copies import LONG, PARTITIONS, Copy
+from tests.integration.faults.traps import Fate, Trap, before_kafka
 from tests.integration.lifecycle.scene import assert_ended, drain, has
 from tests.parts.kafka import RealKafka
 from tests.parts.log import messages_in_log
 from tests.parts.process import caught_up
 from tests.parts.topics import Message, create_topic, produce, produce_aborted
 
-ROUNDS = 8
+ROUNDS = 2
 LOAD = 3_000
+
+PERMANENT = {"KAFKA__GROUP_INSTANCE_ID": "pod-0"}
+"""The next process takes the place of the dead one at once."""
 
 
 @pytest.fixture
@@ -30,14 +34,43 @@ def owns(status: Any, partitions: int) -> bool:
     return bool(status["kafka"]["assigned"] == partitions)
 
 
-def test_a_process_that_is_killed_under_load_again_and_again_copies_each_record_once(it: Copy) -> None:
-    settings = {"KAFKA__GROUP_INSTANCE_ID": "pod-0"}  # the next process takes the place of the dead one at once
-    for each in range(ROUNDS):
+RECORDS, OFFSETS = {"AddPartitionsToTxn", "Produce"}, {"AddOffsetsToTxn", "TxnOffsetCommit"}
+
+
+@pytest.mark.parametrize(
+    ("at", "fate", "before"),
+    [
+        pytest.param("AddPartitionsToTxn", Fate.WITHHELD, set(), id="before a flush"),
+        pytest.param("AddOffsetsToTxn", Fate.WITHHELD, RECORDS, id="after the records and before the offsets"),
+        pytest.param("TxnOffsetCommit", Fate.ANSWERED, RECORDS | {"AddOffsetsToTxn"}, id="after the offsets were sent"),
+        pytest.param("EndTxn", Fate.WITHHELD, RECORDS | OFFSETS, id="before the commit arrives"),
+        pytest.param("EndTxn", Fate.ANSWERED, RECORDS | OFFSETS, id="after the commit was sent"),
+    ],
+)
+def test_a_process_that_is_killed_at_a_named_point_again_and_again_copies_each_record_once(
+    it: Copy, at: str, fate: Fate, before: set[str]
+) -> None:
+    trap = Trap(at, fate)
+    with before_kafka(it.bootstrap, trap) as bootstrap:
+        through = {"KAFKA__BOOTSTRAP_SERVERS": bootstrap, "WRITER__URL": f"kafka://{bootstrap}/{{topic}}.copy"}
+        for each in range(ROUNDS):
+            it.produce(LOAD)
+            with it.sidecar(**PERMANENT, **through, FLUSH__MAX_IN_FLIGHT="1") as sidecar:
+                assert trap.wait_killed(sidecar, 2 + each).before == before
+    with it.sidecar(**PERMANENT) as sidecar:
+        sidecar.wait_status(caught_up, "it is caught up", LONG)
+        drain(sidecar)
+    it.assert_each_once()
+
+
+def test_a_process_that_is_killed_under_load_at_any_moment_copies_each_record_once(it: Copy) -> None:
+    """With several transactions at once, each of them anywhere."""
+    for each in range(2):
         it.produce(LOAD)
-        with it.sidecar(**settings) as sidecar:
+        with it.sidecar(**PERMANENT) as sidecar:
             sidecar.wait_status(has(delivered=1 + 200 * each), "it copies", LONG)
             sidecar.sigkill()
-    with it.sidecar(**settings) as sidecar:
+    with it.sidecar(**PERMANENT) as sidecar:
         sidecar.wait_status(caught_up, "it is caught up", LONG)
         drain(sidecar)
     it.assert_each_once()
