@@ -20,7 +20,7 @@ from sidecar.kafka.log_offsets import LogOffsets
 from sidecar.kafka.login import Changed, never
 from sidecar.kafka.place import Place
 from sidecar.kafka.resets import OnOutOfRange, Resets
-from sidecar.kafka.starts import OutOfRange, Start, Starts
+from sidecar.kafka.starts import LOOKUP_TIMEOUT, TOLD_TIMEOUT, OutOfRange, Start, Starts
 from sidecar.kafka.trouble import Trouble
 
 INTERNAL = "^__.*"
@@ -66,7 +66,7 @@ def build_dead_letters(
 def build_consumer(properties: Properties, wanted: Wanted, offsets: LogOffsets, epoch_of: EpochOf, tell: Tell) -> KafkaConsumer:
     """Return a consumer that has not joined. Raises ConfigurationError for properties that librdkafka refuses."""
     only = wanted.topics[0] if len(wanted.topics) == 1 and not wanted.topics[0].startswith("^") else None
-    starts = Starts(wanted.start, offsets)
+    starts = Starts(wanted.start, offsets, TOLD_TIMEOUT if wanted.with_place else LOOKUP_TIMEOUT)
     with naming_the_setting():
         return KafkaConsumer(
             {**properties, **without_internal_topics(properties, wanted.topics)},

@@ -20,6 +20,9 @@ from sidecar.kafka.log_offsets import LogOffsets
 LOOKUP_TIMEOUT = 5.0
 """Seconds that one question to the brokers may take, inside a rebalance."""
 
+TOLD_TIMEOUT = 0.5
+"""The same for the committed offsets where a thread of its own asks for them, too: they are not told while a transaction is open, and the owner of the consumer must not wait for it."""
+
 Start = Literal["earliest", "latest"] | int
 """An end of the log, or a time in Unix ms."""
 
@@ -50,24 +53,27 @@ class Beginnings:
 class Starts:
     """Finds start offsets."""
 
-    def __init__(self, start: Start, offsets: LogOffsets) -> None:
-        """``start`` is where partitions without a committed offset begin."""
+    def __init__(self, start: Start, offsets: LogOffsets, patience: float = LOOKUP_TIMEOUT) -> None:
+        """``start`` is where partitions without a committed offset begin; ``patience`` seconds may the committed ones take when partitions are assigned."""
         self._start = start
         self._offsets = offsets
+        self._patience = patience
 
     def of(self, consumer: Consumer, tps: Sequence[TopicPartition]) -> Beginnings:
         """Return where each of ``tps`` starts."""
-        committed = self.committed(consumer, tps)
+        committed = self.committed(consumer, tps, self._patience)
         if committed is None:
             return Beginnings(dict.fromkeys(tps))
         fresh = self.fresh([tp for tp in tps if tp not in committed])
         return Beginnings({tp: committed.get(tp, fresh.get(tp)) for tp in tps}, frozenset(fresh))
 
-    def committed(self, consumer: Consumer, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int] | None:
+    def committed(
+        self, consumer: Consumer, tps: Sequence[TopicPartition], within: float = LOOKUP_TIMEOUT
+    ) -> dict[TopicPartition, int] | None:
         """Return the committed offsets of those that have one; None when the coordinator did not answer in time."""
         wanted = [KafkaPartition(tp.topic, tp.partition) for tp in tps]
         try:
-            answers = consumer.committed(wanted, timeout=LOOKUP_TIMEOUT)
+            answers = consumer.committed(wanted, timeout=within)
         except KafkaException:
             return None  # No coordinator yet, or not reachable: the client itself retries, see the module's docstring.
         if any(answer.error for answer in answers):

@@ -18,15 +18,17 @@ Batches that nobody expects offsets of (redriven dead letters) are transactions 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
+from sidecar.core.errors import WriterUnavailable
 from sidecar.core.records import Batch, TopicPartition
 from sidecar.core.results import Delivered, Fenced, Result, Retriable
 from sidecar.kafka.destination import Destination
+from sidecar.kafka.errors import describe
 from sidecar.kafka.outbox import NotWritten, failures_told, fatal_raised
 from sidecar.kafka.reaching import reach
 from sidecar.kafka.writer_errors import result_of
@@ -158,6 +160,18 @@ class TransactionalWriter:
             return result_of([error], self._destination.name)
         why = f"{self._destination.name}: {error.name()}: no answer to the commit of a transaction; the group's offsets will tell what came of it"
         return Fenced(tuple({chunk.tp: None for chunk in batch.chunks}), why)
+
+
+def end_left_open(outboxes: Iterable[Callable[[], TransactionalOutbox]], deadline: float) -> None:
+    """End what other producers with the same transactional ids have left open. Raises WriterUnavailable."""
+    try:
+        for open_outbox in outboxes:
+            outbox = open_outbox()
+            with fatal_raised():
+                outbox.producer.init_transactions(_left(deadline))
+            outbox.discard()
+    except KafkaException as error:
+        raise WriterUnavailable(f"a transaction that was left open could not be ended: {describe(error.args[0])}") from error
 
 
 def _left(deadline: float) -> float:

@@ -7,8 +7,9 @@ decode, have no form in the client: the first becomes the time of writing, the s
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from sidecar.core.records import Batch
 from sidecar.core.results import Delivered, Result
@@ -16,7 +17,7 @@ from sidecar.kafka.destination import EXAMPLE, OPTIONS, Destination, destination
 from sidecar.kafka.group_offsets import GroupOffsets
 from sidecar.kafka.outbox import NotWritten, Outbox, failures_told
 from sidecar.kafka.reaching import reach
-from sidecar.kafka.transactions import TransactionalWriter, properties
+from sidecar.kafka.transactions import TransactionalWriter, end_left_open, properties
 from sidecar.writers.options import Value
 from sidecar.writers.protocol import Scheme, Surroundings, WriterKind
 
@@ -57,18 +58,24 @@ def kind(url: str, options: Mapping[str, Value], surroundings: Surroundings) -> 
     where = destination(url, options, surroundings)
     if not where.exactly_once:
         return WriterKind(where.name, lambda: IdempotentWriter(where), max_in_flight=None, needs_headers=True)
-    numbers = itertools.count()  # each flusher's writer has an id of its own, and gets it again after a restart
+    producers: list[Callable[[], Outbox]] = []  # each flusher's has an id of its own, and gets it again after a restart
+    lock = threading.Lock()
 
     def create() -> TransactionalWriter:
-        transactional = properties(f"{where.transactional_id_prefix}-{next(numbers)}", where.transaction_timeout)
-        return TransactionalWriter(where, lambda: Outbox(where, transactional), surroundings.membership)
+        with lock:
+            transactional = properties(f"{where.transactional_id_prefix}-{len(producers)}", where.transaction_timeout)
+            producers.append(partial(Outbox, where, transactional))
+            return TransactionalWriter(where, producers[-1], surroundings.membership)
+
+    def end_before_the_first(deadline: float) -> None:
+        end_left_open(tuple(producers), deadline)
 
     return WriterKind(
         where.name,
         create,
         max_in_flight=None,
         needs_headers=True,
-        stored_offsets=lambda: GroupOffsets(surroundings.kafka, surroundings.group),
+        stored_offsets=lambda: GroupOffsets(surroundings.kafka, surroundings.group, end_before_the_first),
         commits_with_records=True,
     )
 

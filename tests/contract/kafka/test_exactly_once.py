@@ -120,6 +120,54 @@ def test_a_transaction_that_was_left_open_is_given_up_after_its_time_and_then_th
     assert (stage.values(), stage.committed()) == ([b"a", b"b"], {0: 2})
 
 
+def left_open(stage: Stage, transactional_id: str) -> Producer:
+    """Return a producer that has sent offsets in a transaction, and does not go on."""
+    assert stage.membership is not None
+    settings = {"bootstrap.servers": stage.bootstrap, "transactional.id": transactional_id, "transaction.timeout.ms": 300_000}
+    producer = Producer(settings)
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.send_offsets_to_transaction([KafkaPartition(stage.source, 0, 77)], stage.membership.metadata, 30)
+    return producer
+
+
+def test_what_the_process_before_left_open_is_ended_before_the_first_offset_is_told(stage: Stage) -> None:
+    """Nobody waits for its time-out: of five minutes, here."""
+    assert write(stage.writer(), stage.batch(stage.chunk([b"a"]))) == Delivered()
+    left_open(stage, f"{stage.group}-1")
+    kind = stage.kind()
+    writers = [kind.create(), kind.create()]
+    assert kind.stored_offsets is not None
+    offsets = kind.stored_offsets()
+
+    assert offsets.read([stage.tp, stage.other], soon()) == {stage.tp: 1}
+
+    for n, writer in enumerate(writers):
+        assert write(writer, stage.batch(stage.chunk([b"b"], 1 + n))) == Delivered()
+        writer.close()
+    offsets.close()
+
+
+def test_once_an_offset_was_told_no_transaction_is_ended_any_more(stage: Stage) -> None:
+    """It could be one of our own writers'."""
+    kind = stage.kind()
+    writer = kind.create()
+    assert kind.stored_offsets is not None
+    offsets = kind.stored_offsets()
+    assert offsets.read([stage.tp], soon()) == {}
+    assert write(writer, stage.batch(stage.chunk([b"a"]))) == Delivered()
+    other = left_open(stage, f"{stage.group}-9")
+
+    with pytest.raises(WriterUnavailable, match="the group's offsets are not known yet"):
+        offsets.read([stage.tp], time.monotonic() + 2)
+
+    assert write(writer, stage.batch(stage.chunk([b"b"], 1))) == Delivered()
+    other.abort_transaction(30)
+    assert offsets.read([stage.tp], soon()) == {stage.tp: 2}
+    writer.close()
+    offsets.close()
+
+
 def test_a_commit_of_the_consumer_beside_an_open_transaction_would_win_which_is_why_the_engine_makes_none(stage: Stage) -> None:
     """A fact of Kafka's that the engine rests on: of two commits that overlap, the one that began later stays."""
     assert stage.membership is not None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tests.integration.faults.conftest import FailingDisk
+from tests.integration.faults.files import TableFile
 from tests.integration.lifecycle.scene import LONG, drain
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
@@ -47,6 +49,34 @@ def test_fault_47_a_disk_that_fails_holds_everything_until_it_works_again(
         )
         drain(sidecar)
     assert_each_once(kafka, topic, environ, file)
+
+
+def test_fault_47_a_full_disk_below_a_file_of_sqlite_holds_everything_until_there_is_room(
+    kafka: RealKafka, tmp_path: Path, small_disk: Path
+) -> None:
+    it = TableFile(kafka, tmp_path, small_disk / "orders.db")
+    it.produce(RECORDS)
+    with it.sidecar() as sidecar:
+        sidecar.wait_status(caught_up, "it writes", LONG)
+        filler = small_disk / "filler"
+        fill(filler)
+        it.produce(RECORDS)
+        full = sidecar.wait_status(lambda status: status["breaker"]["state"] == "open", "the disk is full", LONG)
+        assert "SQLITE_FULL" in full["breaker"]["reason"]
+        it.assert_whole()
+        filler.unlink()
+        sidecar.wait_status(
+            lambda status: caught_up(status) and status["books"]["delivered"] == 2 * RECORDS, "it is caught up", LONG
+        )
+        drain(sidecar)
+    it.assert_each_once()
+
+
+def fill(filler: Path) -> None:
+    """Take up what is left of a disk."""
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
 
 
 def test_fault_47_a_torn_last_line_is_cut_off_and_written_again(kafka: RealKafka, tmp_path: Path) -> None:
