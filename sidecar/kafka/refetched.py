@@ -1,9 +1,9 @@
 """Refetched bytes: what the client received and threw away again, since a partition was paused or sought.
 
 Measured by the client's own statistics: of the records that it received, some were given out and some wait in its queue; the others were thrown
-away, and are fetched again when the partition goes on. Their bytes are taken from the average record received. A sample is older than the
-moment in which it is heard, and what was given out in between counts against it; so the figure is a lower bound that is right again once
-nothing moves. It never goes down.
+away, and are fetched again when the partition goes on. Their bytes are taken from the average record received. A sample is heard in the middle of a poll,
+whose records have left the queue already and are not counted yet; so it is looked at when that poll is over, or, where there is none, when the next sample comes. It is older than that
+moment, and what was given out in between counts against it; so the figure is a lower bound that is right again once nothing moves. It never goes down.
 """
 
 from __future__ import annotations
@@ -37,21 +37,31 @@ class Refetched:
         self._given_out = 0
         self._received = 0
         self._received_bytes = 0
+        self._queued: int | None = None
         self._seen: dict[tuple[str, str], _Partition] = {}
         self._decoder = msgspec.json.Decoder(_Statistics)
 
     def gave_out(self, records: int) -> None:
-        """Count records that a poll brought."""
+        """Count records that a poll brought, and look at the sample that was heard meanwhile."""
         self._given_out += records
+        self._look()
 
     def sample(self, statistics: str) -> None:
         """Take note of the client's statistics (JSON, see librdkafka's STATISTICS.md)."""
+        self._look()
         queued = 0
         for name, topic in self._decoder.decode(statistics).topics.items():
             for number, partition in topic.partitions.items():
                 self._receive((name, number), partition)
                 queued = max(queued, partition.fetchq_cnt)
-        thrown_away = self._received - self._given_out - queued
+        self._queued = queued
+
+    def _look(self) -> None:
+        """Look at the last sample, once."""
+        if self._queued is None:
+            return
+        thrown_away = self._received - self._given_out - self._queued
+        self._queued = None
         if thrown_away > 0:
             self.bytes = max(self.bytes, thrown_away * self._received_bytes // self._received)
 
