@@ -7,7 +7,6 @@ in rounds with nobody, one and ten who read the stream; the median of the differ
 
 from __future__ import annotations
 
-import os
 import socket
 import tempfile
 import threading
@@ -20,6 +19,7 @@ from statistics import median
 from playwright.sync_api import Page, expect
 
 from benchmarks.measure import Bench
+from benchmarks.meter import share_of_core
 from benchmarks.table import Row
 from tests.parts.browser import chromium
 from tests.parts.environ import sidecar_environ
@@ -31,7 +31,6 @@ PACE = 1_500
 SECONDS = 8.0
 ROUNDS = 6
 VIEWERS = 10
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def viewers(bench: Bench) -> list[Row]:
@@ -64,23 +63,11 @@ def viewers(bench: Bench) -> list[Row]:
 
 def _round(pid: int, port: int) -> tuple[float, float, float]:
     """Return the shares of a core with nobody, one and ten watching."""
-    none = _cpu(pid)
+    none = share_of_core(pid, SECONDS)
     with _reading(port, 1):
-        one = _cpu(pid)
+        one = share_of_core(pid, SECONDS)
     with _reading(port, VIEWERS):
-        return none, one, _cpu(pid)
-
-
-def _cpu(pid: int) -> float:
-    """Return the share of a core that the process takes over the next seconds."""
-    before, began = _seconds_of(pid), time.monotonic()
-    time.sleep(SECONDS)
-    return (_seconds_of(pid) - before) / (time.monotonic() - began)
-
-
-def _seconds_of(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+        return none, one, share_of_core(pid, SECONDS)
 
 
 @contextmanager
