@@ -129,6 +129,11 @@ class Engine:
         return max(1, min(POLL_RECORDS, share if may_drop else room))
 
     @property
+    def flush_interval(self) -> float:
+        """How long a part-filled batch waits for more records, in seconds."""
+        return self._state.flow.interval
+
+    @property
     def stopped(self) -> dict[TopicPartition, str]:
         """The partitions that a policy stopped, and why."""
         return {tp: p.stopped for tp, p in self._state.partitions.items() if p.stopped is not None}

@@ -63,8 +63,8 @@ class Chunk:
     epoch, as the producer or broker set them (-1 when there is none; any 64-bit value is possible).
     ``headers`` is None when nobody asked for headers; inside it, an entry is None when the record has none
     and :data:`UNREADABLE` when the client could not decode them.
-    ``end`` is the offset after the covered range, ``nbytes`` the accounted memory (its last record carries :data:`CHUNK_BYTES`), ``polled_at`` a
-    monotonic time in seconds, ``polled_wall_ms`` the wall clock at the same moment, ``weight`` the number of polled
+    ``end`` is the offset after the covered range, ``nbytes`` the accounted memory (its last record carries :data:`CHUNK_BYTES`), ``polled_at`` the
+    monotonic time in seconds when its poll began to gather records, ``polled_wall_ms`` the wall clock at the same moment, ``weight`` the number of polled
     records that each one stands for (above 1 when sampled). ``leader_epoch`` is None when unknown.
     """
 

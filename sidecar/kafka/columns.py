@@ -40,7 +40,7 @@ class Columns:
         self._with_headers = with_headers
 
     def convert(self, messages: list[Message], now: float, wall_ms: int) -> list[Chunk]:
-        """Return the chunks of ``messages``, none of them an error; the list may be reordered. Both times are those of the poll."""
+        """Return the chunks of ``messages``, none of them an error; the list may be reordered. Both times are when the poll began to gather them."""
         if self._topic is not None:
             return self._of_topic(self._topic, messages, now, wall_ms)
         by_topic: dict[str, list[Message]] = {}

@@ -122,9 +122,9 @@ class KafkaConsumer:
             why = "the Kafka client cannot read a pattern of these; it has POSIX's regular expressions"
             raise ConfigurationError(f"SIDECAR_TOPICS: {why} ({error.args[0].str()})") from error
 
-    def poll(self, limit: int, timeout: float) -> list[Chunk]:
+    def poll(self, limit: int, timeout: float, gathering: float) -> list[Chunk]:
         """Return records, at most one chunk a partition."""
-        chunks = self._given(self._consumer.consume(limit, timeout))
+        chunks = self._given(self._consumer.consume(limit, timeout), gathering)
         records = sum(map(len, chunks))
         self._refetched.gave_out(records)
         self._has_backlog = records >= limit or any(self._log_end(c.tp) > c.end + MANY_RECORDS for c in chunks)
@@ -212,7 +212,7 @@ class KafkaConsumer:
         """Leave the group."""
         self._consumer.close()
 
-    def _given(self, messages: list[Message]) -> list[Chunk]:
+    def _given(self, messages: list[Message], gathering: float = 0.0) -> list[Chunk]:
         """Turn what came into chunks, act on errors in the stream, and raise what a callback raised meanwhile."""
         if self._resets.waiting:
             self._resets.retry(self._consumer, self._clocks.monotonic(), self._listener)
@@ -222,7 +222,8 @@ class KafkaConsumer:
                 messages = self._without_errors(messages)
             if messages:
                 self._trouble.over()
-                chunks = self._columns.convert(messages, self._clocks.monotonic(), int(self._clocks.wall() * 1000))
+                began = self._clocks.monotonic() - gathering, int((self._clocks.wall() - gathering) * 1000)
+                chunks = self._columns.convert(messages, *began)
         if self._place is not None:
             self._place.renew(self._consumer, self._clocks.monotonic())
         if self._failure is not None:

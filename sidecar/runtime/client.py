@@ -48,8 +48,11 @@ class Client(Protocol):
     def join(self, listener: Listener) -> None:
         """Subscribe. Returns at once; what stands in the way is retried in the background and shown by :attr:`trouble`."""
 
-    def poll(self, limit: int, timeout: float) -> list[Chunk]:
-        """Return records, at most one chunk a partition, after at most ``timeout`` seconds (0: those that are here)."""
+    def poll(self, limit: int, timeout: float, gathering: float) -> list[Chunk]:
+        """Return records, at most one chunk a partition, after at most ``timeout`` seconds (0: those that are here).
+
+        They have gathered for ``gathering`` seconds, and count as polled when that began: each may have come so early.
+        """
 
     @property
     def has_backlog(self) -> bool:

@@ -4,12 +4,11 @@ A thread that waits inside of the client is woken for each answer of each broker
 do. So the loop waits elsewhere, on the queue of results, which it then hears of at once, and comes back when a poll's worth should have gathered, going
 by how long the records of the last poll took.
 
-While there is a backlog there is no wait.
+No record is later for that. A part-filled batch waits for the flush interval anyhow, and the interval counts from the beginning of this wait, not from the poll; so the
+wait is not longer than the interval either. While there is a backlog there is no wait.
 """
 
 from __future__ import annotations
-
-import math
 
 WORTH_RECORDS = 1700
 """How many records are worth a poll: a little less than fit, so that a poll at the tail is not taken for a full one."""
@@ -17,8 +16,8 @@ WORTH_RECORDS = 1700
 LONGEST_WAIT = 0.1
 """Seconds that records may wait in the client for a poll's worth to gather, and callbacks to be served."""
 
-TRICKLE_WAIT = 0.05
-"""The wait where so much does not gather in time: there is little to save, so a record need not wait for it."""
+LONGEST_IN_HASTE = 0.02
+"""The same for the shortest flush intervals: polling more often costs more than it would gain."""
 
 SHORTEST_WAIT = 0.005
 """A wait that is shorter is not worth its while."""
@@ -32,14 +31,12 @@ class Pace:
         self.wait = 0.0
         self._polled_at = now
 
-    def polled(self, records: int, now: float, *, has_backlog: bool) -> None:
-        """Take note of a poll that has just brought so many records."""
+    def polled(self, records: int, now: float, interval: float, *, has_backlog: bool) -> None:
+        """Take note of a poll that has just brought so many records; the flush interval is ``interval`` seconds."""
         elapsed, self._polled_at = now - self._polled_at, now
         if has_backlog:
             self.wait = 0.0
             return
-        worth = elapsed * WORTH_RECORDS / records if records else math.inf
-        if worth > LONGEST_WAIT:
-            self.wait = TRICKLE_WAIT
-        else:
-            self.wait = 0.0 if worth < SHORTEST_WAIT else worth
+        longest = max(LONGEST_IN_HASTE, min(LONGEST_WAIT, interval))
+        wait = min(longest, elapsed * WORTH_RECORDS / records) if records else longest
+        self.wait = 0.0 if wait < SHORTEST_WAIT else wait

@@ -64,6 +64,7 @@ class FakeClient:
         self.unreadable_headers: Mapping[str, int] = {}
         self.missed_offsets: Mapping[str, int] = {}
         self.timeouts: list[float] = []
+        self.gatherings: list[float] = []
         self.has_backlog = False
         self.refetched_bytes = 0
         self._clock = clock
@@ -83,9 +84,10 @@ class FakeClient:
         self._owned += tps
         self.listener.assigned(dict.fromkeys(tps, 0), fresh=())
 
-    def poll(self, limit: int, timeout: float) -> list[Chunk]:
+    def poll(self, limit: int, timeout: float, gathering: float) -> list[Chunk]:
         assert limit > 0
         assert timeout >= 0
+        self.gatherings.append(gathering)
         self.timeouts.append(timeout)
         self._journal.append("poll")
         return self._next(timeout)

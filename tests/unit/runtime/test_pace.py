@@ -2,27 +2,30 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.runtime.pace import LONGEST_WAIT, TRICKLE_WAIT, WORTH_RECORDS, Pace
+from sidecar.runtime.pace import LONGEST_IN_HASTE, LONGEST_WAIT, WORTH_RECORDS, Pace
+
+INTERVAL = 1.0
 
 
 def test_the_first_poll_comes_without_a_wait() -> None:
     assert Pace(100.0).wait == 0.0
 
 
-def test_at_a_trickle_no_record_waits_for_others_to_come() -> None:
+@pytest.mark.parametrize("records", [0, 1, WORTH_RECORDS - 1])
+def test_no_wait_is_longer_than_the_longest(records: int) -> None:
     pace = Pace(100.0)
-    pace.polled(1, 100.1, has_backlog=False)
-    assert pace.wait == TRICKLE_WAIT
-    pace.polled(0, 100.2, has_backlog=False)
-    assert pace.wait == TRICKLE_WAIT
+    pace.polled(records, 100.0 + LONGEST_WAIT, INTERVAL, has_backlog=False)
+    assert pace.wait == LONGEST_WAIT
 
 
-def test_no_wait_is_longer_than_the_longest() -> None:
+@pytest.mark.parametrize(("interval", "longest"), [(0.05, 0.05), (0.001, LONGEST_IN_HASTE)])
+@pytest.mark.parametrize("records", [0, 100])
+def test_no_wait_is_longer_than_the_flush_interval_or_what_it_takes_to_poll(
+    interval: float, longest: float, records: int
+) -> None:
     pace = Pace(100.0)
-    pace.polled(WORTH_RECORDS, 100.0 + LONGEST_WAIT, has_backlog=False)
-    assert pace.wait == pytest.approx(LONGEST_WAIT)
-    pace.polled(WORTH_RECORDS, 100.1 + 2 * LONGEST_WAIT, has_backlog=False)
-    assert pace.wait == TRICKLE_WAIT
+    pace.polled(records, 100.1, interval, has_backlog=False)
+    assert pace.wait == longest
 
 
 @pytest.mark.parametrize("rate", [20_000, 40_000, 100_000])
@@ -31,11 +34,11 @@ def test_the_wait_is_as_long_as_a_polls_worth_takes_to_come(rate: int) -> None:
     for _ in range(20):
         elapsed = max(pace.wait, 0.005)
         now += elapsed
-        pace.polled(round(rate * elapsed), now, has_backlog=False)
+        pace.polled(round(rate * elapsed), now, INTERVAL, has_backlog=False)
     assert pace.wait == pytest.approx(WORTH_RECORDS / rate, rel=0.05)
 
 
 def test_while_there_is_a_backlog_there_is_no_wait() -> None:
     pace = Pace(100.0)
-    pace.polled(5, 100.1, has_backlog=True)
+    pace.polled(5, 100.1, INTERVAL, has_backlog=True)
     assert pace.wait == 0.0
