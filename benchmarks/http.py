@@ -43,14 +43,15 @@ def slow(bench: Bench) -> list[Row]:
     env = {**BATCHES, **IN_FLIGHT, "SIDECAR_WRITER__BODY": "values"}
     with counting_app("--delay", str(SLOW_DELAY), "--at-once", str(SLOW_AT_ONCE)) as url:
         readings = [bench.sidecar(topic, url, "--records", str(RECORDS), env=env) for _ in range(ROUNDS)]
-    share = median(reading.rate for reading in readings) / SLOW_CAPACITY
+    whole, share = (median(rates) / SLOW_CAPACITY for rates in ([r.rate for r in readings], [r.later_rate for r in readings]))
     return [
+        Row(f"slow application: share of its {SLOW_CAPACITY:,.0f} records/s from the assignment on", f"{whole:.2f}"),
         Row(
-            f"slow application: share of its {SLOW_CAPACITY:,.0f} records/s",
+            f"slow application: share of its {SLOW_CAPACITY:,.0f} records/s once several batches are in flight, in the second half",
             f"{share:.2f}",
             f">= {SLOW_SHARE}",
             share >= SLOW_SHARE,
-        )
+        ),
     ]
 
 

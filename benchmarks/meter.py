@@ -25,8 +25,8 @@ class Counts(msgspec.Struct, frozen=True):
 class Reading(msgspec.Struct, frozen=True):
     """``seconds`` by the wall clock; ``thread`` and ``process`` are CPU seconds; ``rss`` is the largest resident memory, in bytes.
 
-    ``gained`` is by how many bytes the resident memory grew while the second half of the records came, ``stages`` the CPU seconds of the consuming thread
-    by stage, where it was asked for. ``waits`` are seconds, one for each thing that was waited for, where that is what is measured.
+    ``gained`` is by how many bytes the resident memory grew while the second half of the records came, ``half`` how many records were delivered, and after how many
+    seconds, when that began. ``stages`` are the CPU seconds of the consuming thread by stage, where it was asked for. ``waits`` are seconds, one for each thing that was waited for, where that is what is measured.
     """
 
     records: int
@@ -36,6 +36,7 @@ class Reading(msgspec.Struct, frozen=True):
     rss: int
     counts: Counts = Counts()
     gained: int = 0
+    half: tuple[int, float] = (0, 0.0)
     stages: Mapping[str, float] = {}
     waits: Sequence[float] = ()
 
@@ -43,6 +44,12 @@ class Reading(msgspec.Struct, frozen=True):
     def rate(self) -> float:
         """Records a second."""
         return self.records / self.seconds
+
+    @property
+    def later_rate(self) -> float:
+        """Records a second in the second half."""
+        records, seconds = self.half
+        return (self.records - records) / (self.seconds - seconds)
 
     @property
     def thread_micros(self) -> float:
@@ -70,6 +77,10 @@ class Meter:
     def elapsed(self) -> float:
         """Seconds since it began; 0 before."""
         return time.monotonic() - self._wall if self._wall else 0.0
+
+    def at(self, moment: float) -> float:
+        """Return ``moment``, monotonic seconds, as seconds since it began."""
+        return moment - self._wall
 
     def begin(self) -> None:
         """Begin, the first time."""

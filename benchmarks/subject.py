@@ -34,6 +34,7 @@ class Gauge:
         self.counts = Counts()
         self.delivered = 0
         self.gained = 0
+        self.half = (0, 0.0)
         self.last_delivery = float("inf")
 
     def info(self, event: str, **_fields: object) -> None:
@@ -45,7 +46,9 @@ class Gauge:
         elif event == "drain.started":
             stages = {} if self._sampler is None else self._sampler.end()
             reading = self._meter.read(self.delivered, max(0.0, time.time() - self.last_delivery))
-            self.reading = replace(reading, counts=self.counts, gained=self.gained, stages=stages, waits=arrivals.waits)
+            self.reading = replace(
+                reading, counts=self.counts, gained=self.gained, half=self.half, stages=stages, waits=arrivals.waits
+            )
 
     def warning(self, event: str, **fields: object) -> None:
         """Show what should not be in a measurement; what is sampled out should."""
@@ -84,8 +87,8 @@ def watch(app: App, stop: Signals, gauge: Gauge, meter: Meter, options: argparse
         if report is not None:
             gauge.delivered = sum(report.engine.books.delivered.values())
             gauge.counts = counts(report)
-        if at_half is None and gauge.delivered >= options.records // 2:
-            at_half = resident("VmRSS")
+        if at_half is None and report is not None and gauge.delivered >= options.records // 2:
+            at_half, gauge.half = resident("VmRSS"), (gauge.delivered, meter.at(report.made_at))
     report = app.report
     if options.records < sys.maxsize and report is not None and report.last_delivery_wall is not None:
         gauge.last_delivery = report.last_delivery_wall
