@@ -74,7 +74,7 @@ def ours(bootstrap: str, topic: str) -> list[float]:
     client.join(places)
 
     def poll() -> int:
-        chunks = client.poll(LIMIT, POLL_WAIT)
+        chunks = client.poll(LIMIT, POLL_WAIT, 0.0)
         places.known.update({chunk.tp: chunk.end for chunk in chunks})
         return sum(map(len, chunks))
 

@@ -85,8 +85,8 @@ class Member:
         while not done():
             assert time.monotonic() < deadline, "what the test waits for did not come"
             for other in others:
-                other.notes.took(other.client.poll(500, 0.01))
-            came += self.notes.took(self.client.poll(500, 0.01))
+                other.notes.took(other.client.poll(500, 0.01, 0.0))
+            came += self.notes.took(self.client.poll(500, 0.01, 0.0))
         return came
 
     def poll_records(self, count: int) -> list[Chunk]:
@@ -95,7 +95,7 @@ class Member:
         deadline = time.monotonic() + PATIENCE
         while sum(map(len, came)) < count:
             assert time.monotonic() < deadline, f"only {came} came"
-            came += self.notes.took(self.client.poll(500, 0.01))
+            came += self.notes.took(self.client.poll(500, 0.01, 0.0))
         assert sum(map(len, came)) == count
         return came
 

@@ -97,7 +97,7 @@ def test_where_the_downstream_tells_the_starts_nothing_comes_before_it_does(clus
     with Member(cluster, starts_told=True) as member:
         member.poll_until(lambda: member.owns(P0, P1))
         member.client.pause([P0, P1])
-        came_before = [chunk for _ in range(20) for chunk in member.client.poll(500, 0.01)]
+        came_before = [chunk for _ in range(20) for chunk in member.client.poll(500, 0.01, 0.0)]
         member.client.resume({P0: 40})
         came = member.poll_records(10)
 
@@ -306,7 +306,7 @@ def test_a_partition_that_a_resume_assigns_anew_inside_a_revocation_does_not_kee
             member.notes.on_revoking = lambda _tps: None
             cluster.produce(P0, b"for the other alone")
             (chunk,) = other.poll_records(1)
-            came_here = [chunk for _ in range(50) for chunk in member.client.poll(10, 0.01)]
+            came_here = [chunk for _ in range(50) for chunk in member.client.poll(10, 0.01, 0.0)]
 
     assert chunk.values == [b"for the other alone"]
     assert came_here == []

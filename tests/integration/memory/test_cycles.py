@@ -28,7 +28,7 @@ def test_ten_thousand_cycles_of_pause_and_resume_leave_the_memory_flat(kafka: Re
         for cycle in range(CYCLES):
             member.client.pause([tp])
             member.client.resume({tp: cycle % 1_000})
-            member.notes.took(member.client.poll(100, 0.001))
+            member.notes.took(member.client.poll(100, 0.001, 0.0))
             if cycle == SETTLED:
                 settled = resident()
         assert resident() - settled < MOST_GROWTH
