@@ -1,13 +1,14 @@
 """The dial of the batch size: how many records and bytes a batch has.
 
 A flush of ``n`` records costs ``latency = a + b·n`` (:mod:`sidecar.core.cost_fit`). The share of the time that is spent on records, not on the
-fixed cost, is ``e = b·n / (a + b·n)``; so ``n = e/(1-e) · a/b`` reaches the wanted share ``e`` (:data:`EFFICIENCY`). The result is bounded by
+fixed cost, is ``e = b·n / (a + b·n)``; so ``n = e/(1-e) · a/b`` reaches the wanted share ``e`` (:data:`EFFICIENCY`). To ``a`` comes what the sidecar itself takes for a flush
+(:data:`OWN`), which no flush shows: else a downstream with nearly no fixed cost would get batches that keep the sidecar busy with handing them over. The result is bounded by
 the latency target, ``n <= (target/s - a)/b`` with ``s`` the times that a flush takes longer for waiting in a queue, by bytes, and by ``max_batch``.
 It is left alone within :data:`DEADBAND`, and made smaller only where that is wanted by a standard error more: a size that is somewhat too large
 costs latency within the target, one that is too small costs capacity.
 
-*Steps.* At most ×:data:`GROWTH` a step, a step being a flush that was started after the last one. One flush over the target halves the size, unless it hung
-(:data:`HUNG` times the usual time); so a step in the cost of the downstream is met by shrinking faster than growing.
+*Steps.* At most ×:data:`GROWTH` a step, and at least half, a step being a flush that was started after the last one: right after a change of the downstream a line through few flushes
+may ask for anything. One flush over the target halves the size, unless it hung (:data:`HUNG` times the usual time); so a step in the cost of the downstream is met by shrinking faster than growing.
 
 *Dither.* Sizes alternate at random by ±:data:`DITHER` where flushes tell the cost, else ``a`` and ``b`` could not be told apart (persistent
 excitation, Ljung). The upper of the two still keeps the latency target.
@@ -25,6 +26,8 @@ from sidecar.core.config import FlushLimits
 from sidecar.core.cost_fit import Cost
 
 EFFICIENCY = 0.9
+OWN = 0.000_25
+"""What a flush takes beside the call of the downstream, in seconds: a batch and its result go from thread to thread and through the engine."""
 GROWTH = 1.25
 DITHER = 0.25
 DEADBAND = 0.1
@@ -61,9 +64,10 @@ class BatchSize:
         is_near = abs(size - self.records) < DEADBAND * self.records and size < self._limits.max_batch
         return self.records if is_near else size
 
-    def grown(self, wanted: int) -> int:
-        """Return ``wanted``, or as much of the way as one step may take."""
-        return max(1, min(wanted, max(self.records + 1, int(self.records * GROWTH))))
+    def stepped(self, wanted: int) -> int:
+        """Return ``wanted``, or as much of the way there as one step may take."""
+        most = max(self.records + 1, int(self.records * GROWTH))
+        return max(1, self.records // 2, min(wanted, most))
 
     def is_over(self, seconds: float) -> bool:
         """Whether a flush took longer than it should."""
@@ -89,7 +93,7 @@ class BatchSize:
             efficient = inf
         else:
             fixed = cost.mean_seconds - slope * cost.mean_records
-            efficient = max(FEW, EFFICIENCY / (1 - EFFICIENCY) * max(fixed, 0.0) / slope)
+            efficient = max(FEW, EFFICIENCY / (1 - EFFICIENCY) * (max(fixed, 0.0) + OWN) / slope)
         return max(1, int(min(efficient, self._timely(cost, slowdown), self._limits.max_batch)))
 
     def _timely(self, cost: Cost, slowdown: float) -> float:

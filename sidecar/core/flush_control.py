@@ -16,6 +16,7 @@ Time comes in as ``now`` (monotonic seconds), chance as ``random``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from random import Random
 
 from sidecar.core.batch_size import HUNG, BatchSize
@@ -55,7 +56,7 @@ class FlushControl:
         self._freed_at: float | None = None
         self._usual: float | None = None
         self.search = Concurrency(limits.first_in_flight, limits.max_in_flight)
-        self.window = self._new_window(0.0)
+        self.window = Window(inf)
         self.cost: Cost | None = None
         self.interval = limits.min_interval
         self.decisions = Decisions()
@@ -95,6 +96,8 @@ class FlushControl:
     def launched(self, running: int, now: float) -> Launch:
         """Take note of a flush that starts; ``running`` do, with it. Return what is to be told when it ends."""
         waited = running >= self.allowed(now) and now == self._freed_at
+        if not self._serial:
+            self.window = self._new_window(now)
         self._serial += 1
         self._running[self._serial] = now
         return Launch(self._serial, self._turns, waited, self._is_unqueued(running))
@@ -180,7 +183,7 @@ class FlushControl:
         if over and (self._usual is None or seconds <= HUNG * self._usual):
             size.records = size.halved(records)
         elif not over and self._may(Dial.BATCH, now):
-            size.records = size.grown(size.wanted(self.cost, self.search.slowdown))
+            size.records = size.stepped(size.wanted(self.cost, self.search.slowdown))
         if size.records == before:
             return False
         target = self._limits.target_latency

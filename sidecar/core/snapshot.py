@@ -78,7 +78,7 @@ class SearchView:
 
     ``cost`` is what a flush costs that does not wait (None: not known yet), ``base`` the median latency without a queue, as a multiple of that (or in seconds while the cost is
     not known; None: not measured yet), ``slowdown`` how many times as long flushes took in the last whole window, and ``queue`` how many of them wait downstream by that. ``probing`` tells that a drain
-    probe is on, ``ceiling`` what the concurrency does not exceed for a while. The present window is open since ``window_began`` and has seen ``window_flushes``.
+    probe is on, ``ceiling`` what the concurrency does not exceed for a while. The present window is open since ``window_began`` (None: before the first flush) and has seen ``window_flushes``.
     ``decisions`` are the latest, oldest first; ``turns`` counts all of them by (dial, direction).
     """
 
@@ -88,7 +88,7 @@ class SearchView:
     queue: float = 0.0
     probing: bool = False
     ceiling: int | None = None
-    window_began: float = 0.0
+    window_began: float | None = None
     window_flushes: int = 0
     decisions: tuple[Decision, ...] = ()
     turns: Mapping[tuple[str, str], int] = field(default_factory=dict)

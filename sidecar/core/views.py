@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from sidecar.core.config import Ordering
 from sidecar.core.flush_control import FlushControl
 from sidecar.core.holds import Holds
@@ -117,7 +119,7 @@ def _search(flow: FlushControl) -> SearchView:
         queue=search.queue,
         probing=search.probing,
         ceiling=search.ceiling,
-        window_began=flow.window.began,
+        window_began=None if flow.window.began == inf else flow.window.began,
         window_flushes=flow.window.flushes,
         decisions=tuple(flow.decisions.latest),
         turns=dict(flow.decisions.counts),

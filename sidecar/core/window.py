@@ -23,7 +23,7 @@ class Window:
     """Flushes since ``began`` (monotonic seconds)."""
 
     def __init__(self, began: float, shortest: float = SHORTEST, fewest: int = FEWEST) -> None:
-        """Begin without flushes, to be over after ``shortest`` seconds and ``fewest`` of them."""
+        """Begin without flushes, to be over after ``shortest`` seconds and ``fewest`` of them; at infinity where the first flush is yet to come."""
         self.began = began
         self._shortest = shortest
         self._fewest = fewest

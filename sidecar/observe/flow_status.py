@@ -18,7 +18,7 @@ def flow_status(report: Report, now: float) -> dict[str, object]:
         "dials": _dials(flow),
         "cost": _cost(search.cost),
         "concurrency": _concurrency(flow, search),
-        "window": {"seconds": _rounded(now - search.window_began), "flushes": search.window_flushes},
+        "window": {"seconds": _since(search.window_began, now), "flushes": search.window_flushes},
         "turns": _turns(search),
         "decisions": [_decision(decision, now) for decision in reversed(search.decisions)],
     }
@@ -74,6 +74,10 @@ def _decision(decision: Decision, now: float) -> dict[str, object]:
         "after": round(decision.after, 3),
         "reason": decision.reason,
     }
+
+
+def _since(began: float | None, now: float) -> float | None:
+    return None if began is None else _rounded(now - began)
 
 
 def _rounded(number: float | None) -> float | None:

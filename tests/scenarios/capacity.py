@@ -28,7 +28,7 @@ def capacity(step: Step) -> float:
 
     By the servers (by Little's law all but those places that hang); by the rate; by what arrives; at the size that is wanted where the law chooses it.
     """
-    size = _size(step)
+    size = best_size(step)
     each = seconds_of(step, size)
     by_places = step.work.max_in_flight / (each + step.link.hangs * HANG)
     return min(min(_at_once(step) / each, by_places, step.link.rate) * size, step.work.arrivals)
@@ -46,7 +46,8 @@ def crowd(link: Link, running: int) -> float:
     return 1 + link.sigma * (running - 1) + link.kappa * running * (running - 1)
 
 
-def _size(step: Step) -> float:
+def best_size(step: Step) -> float:
+    """Return the mean size of the batches: the closed form where the law chooses it."""
     sizes, fixed = step.work.sizes, seconds_of(step, 0)
     if not isinstance(sizes, str):
         return sum(sizes) / 2

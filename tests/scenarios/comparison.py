@@ -30,6 +30,11 @@ def run(scenario: Scenario, law: str, seed: int) -> list[Outcome]:
     return Rig(scenario, LAWS[law](scenario, Random(seed)), seed).run()
 
 
+def searches(scenario: Scenario, law: str) -> bool:
+    """Whether ``law`` has anything to say in ``scenario``: the rivals choose no sizes."""
+    return law == "ours" or not isinstance(scenario.steps[0].work.sizes, str)
+
+
 def row(name: str) -> str:
     """Return a scenario's row of the table."""
     scenario = load(name)
@@ -45,7 +50,7 @@ def table() -> str:
 
 def _cell(scenario: Scenario, law: str) -> str:
     """Return means over the seeds, for each step: the share of the capacity in percent, and the median latency."""
-    if law != "ours" and isinstance(scenario.steps[0].work.sizes, str):
+    if not searches(scenario, law):
         return "-"
     runs = [run(scenario, law, seed) for seed in SEEDS]
     return ", ".join(_figures(outcomes) for outcomes in zip(*runs, strict=True))

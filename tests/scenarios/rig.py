@@ -27,6 +27,7 @@ class Outcome:
     capacity: float
     latency: float
     limit: int
+    size: float
     recovery: float
     refused: float
 
@@ -61,7 +62,8 @@ class Count:
         enough = (second for second, records in sorted(self.by_second.items()) if records >= RECOVERED * best)
         share = self.delivered / (self.ends - self.measured_from) / best
         latency = median(self.latencies) if self.latencies else inf
-        return Outcome(share, latency, limit, next(enough, inf), self.refused / max(1, self.flushes))
+        size = self.delivered / max(1, len(self.latencies))
+        return Outcome(share, latency, limit, size, next(enough, inf), self.refused / max(1, self.flushes))
 
 
 class Downstream:
@@ -72,6 +74,7 @@ class Downstream:
         self._random = random
         self._free = [0.0] * step.link.servers
         self._tokens, self._tokens_at = step.link.rate / 10, 0.0
+        self._first = step.link.first_ms / 1e3
 
     def become(self, step: Step, now: float) -> None:
         """Be another one: servers that come are free, those that go are the idlest."""
@@ -86,7 +89,7 @@ class Downstream:
             return Ended(records, REFUSAL, running, refused=True)
         if self._random.random() < link.hangs:
             return Ended(records, HANG, running, failed=True)
-        seconds = self._service(records, running)
+        seconds, self._first = self._service(records, running) + self._first, 0.0
         if not link.sigma:
             seconds = self._serve(seconds, now)
         return Ended(records, seconds, running, failed=self._random.random() < link.errors)

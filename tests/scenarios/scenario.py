@@ -19,7 +19,7 @@ FILES = Path(__file__).parent / "files"
 
 @dataclass(frozen=True)
 class Link:
-    """The downstream: ``servers`` flushes are served at once, others wait.
+    """The downstream: ``servers`` flushes are served at once, others wait. The very first one takes ``first_ms`` more.
 
     Each takes ``fixed_ms`` and ``record_us`` a record and ``kib_us`` a KiB, times a lognormal ``jitter`` (the deviation of its logarithm) of mean 1. ``sigma`` and
     ``kappa`` (Gunther's universal scalability law; no servers then) make each slower the more run. A share ``errors`` fails, a share ``hangs`` takes 30 s and times out.
@@ -27,6 +27,7 @@ class Link:
     """
 
     servers: int = 8
+    first_ms: float = 0.0
     fixed_ms: float = 4.0
     record_us: float = 2.0
     kib_us: float = 0.0
@@ -78,12 +79,13 @@ class Step:
 class Expect:
     """Ranges: of the share of the ``capacity``, of the median ``latency`` as a multiple of a flush's that runs alone, of the ``limit`` at the end.
 
-    And at most: ``recovery`` seconds until 90 % of the capacity are delivered after a step, and a share ``refused`` of all flushes.
+    Of the mean ``size`` of the batches, too. And at most: ``recovery`` seconds until 90 % of the capacity are delivered after a step, and a share ``refused`` of all flushes.
     """
 
     capacity: tuple[float, float] = (0.95, 1.05)
     latency: tuple[float, float] = (0.8, 1.5)
     limit: tuple[int, int] = (1, 64)
+    size: tuple[int, int] = (1, 100_000)
     recovery: float = 10.0
     refused: float = 0.0
 

@@ -21,6 +21,7 @@ def test_it_stays_in_the_expected_ranges(name: str, seed: int) -> None:
         assert expect.capacity[0] <= outcome.capacity <= expect.capacity[1], outcome
         assert expect.latency[0] <= outcome.latency <= expect.latency[1], outcome
         assert expect.limit[0] <= outcome.limit <= expect.limit[1], outcome
+        assert expect.size[0] <= outcome.size <= expect.size[1], outcome
         assert outcome.recovery <= expect.recovery, outcome
         assert outcome.refused <= expect.refused, outcome
 

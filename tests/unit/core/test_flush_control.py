@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.core.batch_size import DITHER, GROWTH
+from sidecar.core.batch_size import DITHER, GROWTH, OWN
 from sidecar.core.config import FlushLimits
 from sidecar.core.decisions import REMEMBERED, Decision, Dial
 from sidecar.core.flush_control import FlushControl, Launch
@@ -270,3 +270,21 @@ def test_while_the_concurrency_doubles_windows_are_short() -> None:
         client.flush(500, 0.01)
         flushes += 1
     assert FEWEST_AT_START <= flushes <= round(SHORTEST_AT_START / 0.01) + 1
+
+
+def test_the_first_window_begins_with_the_first_flush() -> None:
+    client = Client()
+    client.now = 1000.0
+    client.launch()
+    assert client.control.window.seconds(1000.1) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("fixed", [0.0, 0.000_1, 0.002])
+def test_first_flushes_that_take_longer_make_no_batches_small(fixed: float) -> None:
+    client = Client(max_in_flight=1)
+    sizes = []
+    for number in range(1000):
+        size = client.control.next_size(0)
+        client.flush(size, fixed + 0.000_005 * size + (0.05 if number < 3 else 0.0))
+        sizes.append(client.control.batch_records)
+    assert min(sizes) >= 0.9 * min(500, 9 * (fixed + OWN) / 0.000_005)
