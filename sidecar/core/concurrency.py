@@ -11,7 +11,8 @@ counts, not the least: of lucky samples a minimum finds more the longer it looks
 is well below the base, or stays although ``L`` shrank.
 
 *Failures.* A downstream that refuses (429) halves ``L`` at once; so do time-outs and errors, but for isolated ones (:data:`ISOLATED`). What failed is above
-the ceiling for :data:`HOLD` seconds. Flushes that hang are no load: for each another one may run, up to ``L`` of them, and ``q`` leaves out the others.
+the ceiling for :data:`HOLD` seconds. Time-outs and errors with no whole window between them are one outage: once it is over, ``L`` doubles as at the start, up to half of what
+it was before (TCP's slow start and its threshold: RFC 5681, 3.1). Flushes that hang are no load: for each another one may run, up to ``L`` of them, and ``q`` leaves out the others.
 
 *Application-limited.* ``L`` grows only if flushes waited for a place: most of a window's were started in the place of one that just ended.
 """
@@ -67,6 +68,8 @@ class Concurrency:
         self._cost: Cost | None = None
         self._most = most
         self.starting = True
+        self._goal: float = inf
+        self._is_outage = False
         self._held_until = -inf
         self._probe_at = -inf
         self._probed_at = -inf
@@ -79,17 +82,25 @@ class Concurrency:
         failed = sum(abs(serial - other) <= AROUND for other in self._failed)
         if not refused and failed <= max(1, ISOLATED * min(serial, 2 * AROUND)):
             return None
-        self.ceiling, self._held_until = max(1, self.limit - 1), now + HOLD
-        self.starting = self.probing = False
+        self._note_cut(now, refused=refused)
+        if self.limit == 1:
+            return None
         why = "the downstream refused for its rate" if refused else f"{failed} flushes failed that were started one after another"
-        return Turn(max(1, self.limit // 2), f"{why}: halved, and not above {self.ceiling} for {HOLD:g} s")
+        return Turn(self.limit // 2, f"{why}: halved, and not above {self.ceiling} for {HOLD:g} s")
+
+    def _note_cut(self, now: float, *, refused: bool) -> None:
+        """Keep what the limit may go back to soon; of failures in a row what was before the first of them counts, and one of a flush that runs alone says nothing of load."""
+        if refused or not (self._is_outage or (self.starting and self.limit == 1)):
+            self.ceiling, self._goal = max(1, self.limit - 1), max(1, self.limit // 2)
+        self._held_until, self._is_outage = now + HOLD, not refused
+        self.probing, self.starting = False, not refused and max(1, self.limit // 2) < self._goal
 
     def judge(self, window: Window, cost: Cost | None, hung: int, now: float) -> Turn | None:
         """Look at a window in which no dial was turned; return where to turn this one. ``hung`` of the flushes that are allowed are no load.
 
         A probe begins and ends here, too, see :attr:`probing`.
         """
-        probed = self.probing
+        probed, self._is_outage = self.probing, False
         if probed or window.is_unqueued or self.base is None:
             self._measure(window, cost, now)
         median = window.median(self._cost)
@@ -143,6 +154,8 @@ class Concurrency:
             self.ceiling = None
         most = self._most if self.ceiling is None else min(self._most, self.ceiling)
         limit = min(most, self.limit * 2 if self.starting else self.limit + max(1, self.limit // 10))
+        if self.starting and limit >= self._goal:
+            limit, self.starting = min(limit, int(self._goal)), False
         if limit <= self.limit:
             return None
         return Turn(limit, f"all {self.limit} are in use and {self.queue:.1f} of them wait: there is room for more")

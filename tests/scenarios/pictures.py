@@ -32,12 +32,12 @@ COLOURS: Mapping[str, str] = {
     "AIMD": "#009e73",
     "Vector": "#cc79a7",
 }
-STEPS = ("step-capacity", "step-latency")
-CHOSEN = ("batch-size", "both-dials")
 FINE, COARSE = 0.5, 2.0
 """Seconds of a run that are one point of a curve: coarse where few flushes run."""
+STEPS: Mapping[str, float] = {"step-capacity": FINE, "step-latency": FINE, "outage": COARSE}
+CHOSEN = ("batch-size", "both-dials")
 LATENCIES = (0.8, 100.0)
-TITLE = 62
+TITLE = 50
 """Letters of a line of a title."""
 
 
@@ -107,14 +107,14 @@ def all_of_them() -> Figure:
 
 
 def steps() -> Figure:
-    """Draw how each law follows a step in what the downstream can do: a column for each scenario."""
+    """Draw how each law follows a step in what the downstream can do, or an outage: a column for each scenario."""
     figure = Figure(figsize=(12, 7), layout="constrained")
     columns = figure.subplots(3, len(STEPS), sharex="col", sharey="row")
-    for number, name in enumerate(STEPS):
+    for number, (name, width) in enumerate(STEPS.items()):
         scenario = load(name)
-        columns[0, number].set_title(scenario.title)
+        columns[0, number].set_title(fill(scenario.title, TITLE), fontsize="medium")
         for law in sorted(LAWS, key="ours".__eq__):
-            moments = _moments(scenario, law, FINE)
+            moments = _moments(scenario, law, width)
             for row, value in enumerate((_share, _limit, _latency)):
                 _curve(columns[row, number], moments, value, law)
         columns[2, number].set_xlabel("seconds")
@@ -122,7 +122,7 @@ def steps() -> Figure:
     columns[1, 0].set(ylabel="flushes at once")
     columns[2, 0].set(ylabel="latency / alone", yscale="log", ylim=LATENCIES)
     columns[2, 0].set_yticks([1, 3, 10, 30, 100], ["1", "3", "10", "30", "100"])
-    columns[0, 0].legend(ncols=len(LAWS), loc="lower right")
+    figure.legend(*columns[0, 0].get_legend_handles_labels(), ncols=len(LAWS), loc="outside lower center")
     return figure
 
 
@@ -203,7 +203,7 @@ def _curve(panel: Axes, moments: Sequence[Moment], value: Callable[[Moment], flo
 
 
 def _save(figure: Figure, name: str) -> None:
-    figure.savefig(IMAGES / name, dpi=72, metadata={"Software": None})
+    figure.savefig(IMAGES / name, dpi=70, metadata={"Software": None})
 
 
 if __name__ == "__main__":

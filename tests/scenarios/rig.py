@@ -11,6 +11,7 @@ from math import inf
 from random import Random
 from statistics import median
 
+from sidecar.core.breaker import Breaker, BreakerSignal, BreakerState
 from tests.scenarios.capacity import HANG, capacity, crowd, median_of, seconds_of
 from tests.scenarios.law import Ended, Law
 from tests.scenarios.scenario import Link, Scenario, Step, Work
@@ -18,6 +19,8 @@ from tests.scenarios.scenario import Link, Scenario, Step, Work
 REFUSAL = 0.001
 """How long the downstream takes to refuse, and the client to try again, in seconds."""
 RECOVERED = 0.9
+LONGEST_WAIT = 60.0
+"""What bounds the wait of the breaker, but for its own bound; seconds."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Count:
     """What is counted of a step."""
 
     step: Step
-    measured_from: float
+    settle: float
+    begins: float
     ends: float
     delivered: int = 0
     flushes: int = 0
@@ -51,16 +55,23 @@ class Count:
         self.refused += ended.refused
         if ended.refused or ended.failed:
             return
-        self.by_second[int(now - self.step.at)] += ended.records
-        if now >= self.measured_from:
+        self.by_second[int(now - self.begins)] += ended.records
+        if now >= self.begins + self.settle:
             self.delivered += ended.records
             self.latencies.append(ended.seconds / median_of(self.step, ended.records))
+
+    def begin_again(self, now: float) -> None:
+        """Forget what was counted: the outage is over."""
+        self.begins = now
+        self.delivered = 0
+        self.by_second.clear()
+        self.latencies.clear()
 
     def outcome(self, limit: int) -> Outcome:
         """Return what came of it."""
         best = capacity(self.step)
         enough = (second for second, records in sorted(self.by_second.items()) if records >= RECOVERED * best)
-        share = self.delivered / (self.ends - self.measured_from) / best
+        share = self.delivered / (self.ends - self.begins - self.settle) / best
         latency = median(self.latencies) if self.latencies else inf
         size = self.delivered / max(1, len(self.latencies))
         return Outcome(share, latency, limit, size, next(enough, inf), self.refused / max(1, self.flushes))
@@ -82,9 +93,15 @@ class Downstream:
         servers = step.link.servers
         self._free = sorted([*self._free, *[now] * (servers - len(self._free))])[-servers:]
 
+    def is_down(self, now: float) -> bool:
+        """Whether it cannot be reached."""
+        return now < self._step.at + self._step.link.down_s
+
     def answer(self, records: int, running: int, now: float) -> Ended:
         """Take a flush that begins now."""
         link = self._step.link
+        if self.is_down(now):
+            return Ended(records, REFUSAL, running, failed=True)
         if not self._admits(link, now):
             return Ended(records, REFUSAL, running, refused=True)
         if self._random.random() < link.hangs:
@@ -130,8 +147,9 @@ class Rig:
         self._ends = scenario.seconds
         bounds = pairwise([*(step.at for step in scenario.steps), scenario.seconds])
         self._counts = [
-            Count(step, begins + scenario.settle, ends) for step, (begins, ends) in zip(scenario.steps, bounds, strict=True)
+            Count(step, scenario.settle, begins, ends) for step, (begins, ends) in zip(scenario.steps, bounds, strict=True)
         ]
+        self._breaker = Breaker(LONGEST_WAIT, Random(seed))
         self._now = self._arrived_at = 0.0
         self._running = self._waiting = 0
         self._numbers = count()
@@ -164,13 +182,23 @@ class Rig:
         """Start what may start; where less has arrived than a batch needs, come back when it has."""
         work = self._step.work
         self._arrive(work)
-        while self._running < self._law.limit(self._now):
+        while self._may_start():
             size = self._law.size(self._running) if isinstance(work.sizes, str) else self._random.randint(*work.sizes)
             if work.arrivals < inf and self._waiting < size:
                 self._later(self._now + (size - self._waiting) / work.arrivals + 1e-6, None)
                 return
             self._waiting -= size
             self._start(size)
+
+    def _may_start(self) -> bool:
+        """Whether a place is free, and the breaker is closed or wants to probe."""
+        breaker = self._breaker
+        if breaker.state is BreakerState.CLOSED:
+            return self._running < self._law.limit(self._now)
+        if not breaker.is_probe_due(self._now):
+            return False
+        breaker.signal(BreakerSignal.PROBE_DUE, self._now)
+        return True
 
     def _arrive(self, work: Work) -> None:
         if work.arrivals < inf:
@@ -187,6 +215,26 @@ class Rig:
         self._running -= 1
         self._law.ended(number, ended, self._now)
         counts.note(self._now, ended)
+        if self._downstream.is_down(self._now) and ended.failed:
+            self._miss()
+        elif not ended.failed and not ended.refused and self._pass():
+            counts.begin_again(self._now)
+
+    def _miss(self) -> None:
+        """Tell the breaker of a failure in an outage, and come back for its next probe."""
+        breaker, now = self._breaker, self._now
+        if breaker.state is BreakerState.HALF_OPEN:
+            breaker.signal(BreakerSignal.FAILURE, now)
+        elif breaker.state is BreakerState.CLOSED and breaker.note(failed=True, now=now):
+            breaker.signal(BreakerSignal.TRIPPED, now)
+        if breaker.probe_at is not None:
+            self._later(breaker.probe_at, None)
+
+    def _pass(self) -> bool:
+        """Tell the breaker of a success; return whether that closed it."""
+        if self._breaker.state is BreakerState.CLOSED:
+            self._breaker.note(failed=False, now=self._now)
+        return self._breaker.signal(BreakerSignal.SUCCESS, self._now)
 
 
 def outcomes(scenario: Scenario, law: Law, seed: int) -> Sequence[Outcome]:

@@ -23,7 +23,7 @@ class Link:
 
     Each takes ``fixed_ms`` and ``record_us`` a record and ``kib_us`` a KiB, times a lognormal ``jitter`` (the deviation of its logarithm) of mean 1. ``sigma`` and
     ``kappa`` (Gunther's universal scalability law; no servers then) make each slower the more run. A share ``errors`` fails, a share ``hangs`` takes 30 s and times out.
-    More than ``rate`` flushes a second are refused, after a burst of a tenth of it.
+    More than ``rate`` flushes a second are refused, after a burst of a tenth of it. For the first ``down_s`` seconds of a step it cannot be reached.
     """
 
     servers: int = 8
@@ -37,6 +37,7 @@ class Link:
     errors: float = 0.0
     hangs: float = 0.0
     rate: float = float("inf")
+    down_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Step:
 class Expect:
     """Ranges: of the share of the ``capacity``, of the median ``latency`` as a multiple of a flush's that runs alone, of the ``limit`` at the end.
 
-    Of the mean ``size`` of the batches, too. And at most: ``recovery`` seconds until 90 % of the capacity are delivered after a step, and a share ``refused`` of all flushes.
+    Of the mean ``size`` of the batches, too. And at most: ``recovery`` seconds until 90 % of the capacity are delivered after a step or an outage, and a share ``refused`` of all flushes.
     """
 
     capacity: tuple[float, float] = (0.95, 1.05)
@@ -92,7 +93,7 @@ class Expect:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One file. It lasts ``seconds``; the first ``settle`` of each step are left out of what is measured."""
+    """One file. It lasts ``seconds``; outages and the ``settle`` seconds after a step or an outage are left out of what is measured."""
 
     name: str
     title: str

@@ -146,6 +146,58 @@ def test_at_the_start_the_second_failure_halves() -> None:
     assert [search.fail(1), search.fail(2)] == [16, 8]
 
 
+def out(search: Search) -> None:
+    """Let flushes fail in a row until one is left, and the hold pass."""
+    serial = 1000
+    while search.dial.limit > 1:
+        search.fail(serial)
+        serial += 1
+    search.now += HOLD
+
+
+def test_after_an_outage_it_doubles_up_to_half_of_what_it_was_and_goes_on_by_one() -> None:
+    search = settled(16)
+    out(search)
+    assert [search.see(0.1, unqueued=True), *(search.see(0.1) for _ in range(4))] == [2, 4, 8, 9, 10]
+
+
+def test_after_an_outage_a_queue_ends_the_doubling_and_little_to_do_never_begins_it() -> None:
+    search = settled(16)
+    out(search)
+    assert {search.see(0.1, unqueued=True, waited=False) for _ in range(5)} == {1}
+    assert [search.see(0.1, unqueued=True), search.see(0.1), search.see(0.2)] == [2, 4, 3]
+    assert not search.dial.starting
+
+
+def test_an_outage_is_held_below_what_was_before_the_first_failure() -> None:
+    search = settled(16)
+    out(search)
+    assert search.dial.ceiling == 15
+
+
+def test_flushes_that_fail_after_a_window_of_others_halve_what_it_may_go_back_to() -> None:
+    search = settled(16)
+    out(search)
+    assert [search.see(0.1, unqueued=True), search.see(0.1), search.see(0.1)] == [2, 4, 8]
+    out(search)
+    assert [search.see(0.1, unqueued=True), search.see(0.1), search.see(0.1)] == [2, 4, 5]
+
+
+def test_a_downstream_that_was_not_there_at_the_start_costs_nothing_of_it() -> None:
+    search = Search(1)
+    assert {search.fail(serial) for serial in range(20)} == {1}
+    assert [search.see(0.1, unqueued=True), search.see(0.1), search.see(0.1)] == [2, 4, 8]
+
+
+def test_a_refusal_after_an_outage_ends_the_doubling() -> None:
+    search = settled(16)
+    out(search)
+    assert [search.see(0.1, unqueued=True), search.see(0.1)] == [2, 4]
+    assert search.fail(2000, refused=True) == 2
+    assert search.see(0.1) == 3
+    assert search.see(0.1) == 3
+
+
 def test_flushes_that_hung_and_end_together_are_isolated_by_when_they_were_started() -> None:
     search = settled(64)
     assert {search.fail(serial) for serial in range(0, 10_000, 40)} == {64}

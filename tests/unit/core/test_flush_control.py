@@ -272,6 +272,18 @@ def test_while_the_concurrency_doubles_windows_are_short() -> None:
     assert FEWEST_AT_START <= flushes <= round(SHORTEST_AT_START / 0.01) + 1
 
 
+def test_after_an_outage_it_doubles_with_short_windows_again() -> None:
+    client = Client(first_batch=500, max_batch=500, first_in_flight=16)
+    for _ in range(30):
+        client.fail(refused=False)
+    assert client.control.limit == 1
+    flushes = 0
+    while client.control.limit == 1:
+        client.flush(500, 0.05)
+        flushes += 1
+    assert (client.control.limit, flushes) == (2, FEWEST_AT_START)
+
+
 def test_the_first_window_begins_with_the_first_flush() -> None:
     client = Client()
     client.now = 1000.0

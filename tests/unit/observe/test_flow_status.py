@@ -69,3 +69,4 @@ def test_what_is_not_known_yet_is_null() -> None:
     document = flow_status(a_report(a_snapshot(search=SearchView())), NOW)
     assert document["cost"] is None
     assert document["decisions"] == []
+    assert document["window"] == {"seconds": None, "flushes": 0}
