@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from helm.generate.grafana import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW, Annotation, Variable
-from helm.generate.promql import added, grown, of_process, series
+from helm.generate.promql import added, grown, of_process, rate, series
 from sidecar.observe import metric_defs as defs
 
 HERE = 'cluster=~"$cluster", namespace=~"$namespace"'
@@ -15,6 +15,9 @@ GROUP = Variable("group", "Consumer group", f"label_values({defs.CONFIG_INFO.nam
 PODS = f'label_values({defs.CONFIG_INFO.name}{{{HERE}, group=~"$group"}}, pod)'
 TOPIC = Variable("topic", "Topic", f'label_values({defs.POLLED.name}{{{HERE}, pod=~"$pod"}}, topic)')
 
+
+SHARE_KEPT = f"1 - {added(rate(defs.DROPPED), 'topic')} / {added(rate(defs.POLLED), 'topic')}"
+"""By topic."""
 
 REBALANCED = added(grown(defs.REBALANCES, over="$__interval"), "pod")
 DRAINING = series(defs.STATE, 'state="draining"')

@@ -13,6 +13,7 @@ from helm.generate.dashboard_parts import (
     GROUP,
     NAMESPACE,
     PODS,
+    SHARE_KEPT,
     STARTED,
     TOPIC,
 )
@@ -24,6 +25,7 @@ UID = "kafka-sidecar-group"
 
 ON_TIME = 'le=~"60|60.0"'
 UNINTENDED, INTENDED = 'intent!="policy"', 'intent="policy"'
+TOO_LATE = 'reason=~"expired|max_wait"'
 CLOSED = 'state="closed"'
 CONTAINER = 'namespace=~"$namespace", pod=~"$pod", container="kafka-sidecar"'
 FAILED = 'outcome=~"retriable|systemic"'
@@ -205,17 +207,33 @@ LOST = Row(
         Panel(
             "Dropped, unintended",
             "Records a second that were dropped because the application is too slow (drop_oldest, drop_newest, max_block) or refuses them"
-            " (poison). The log lines records.dropped have topic, partition and offsets.",
+            " (poison). /status/drops of the pod has the offsets.",
             (Query(added(rate(defs.DROPPED, UNINTENDED), "topic", "reason"), "{{topic}}: {{reason}}"),),
             "rowsps",
             stacked="yes",
         ),
         Panel(
             "Dropped on purpose",
-            "Records a second that a policy does not want: sampled away, or too old (expired).",
+            "Records a second that a policy does not want: sampled away, too old (expired), or here for too long (max_wait).",
             (Query(added(rate(defs.DROPPED, INTENDED), "topic", "reason"), "{{topic}}: {{reason}}"),),
             "rowsps",
             stacked="yes",
+        ),
+        Panel(
+            "Share kept",
+            "The share of each topic's polled records that is not dropped, for whatever reason. Of a topic with sample it is what the sample keeps.",
+            (Query(SHARE_KEPT, "{{topic}}"),),
+            "percentunit",
+            high=1,
+        ),
+        Panel(
+            "Too late",
+            "Records a second that were not worth delivering any more: expired (by their timestamps), max_wait (by their time here). The application"
+            " is slower than max_age or max_wait allow.",
+            (Query(added(rate(defs.DROPPED, TOO_LATE), "topic", "reason"), "{{topic}}: {{reason}}"),),
+            "rowsps",
+            stacked="yes",
+            width=12,
         ),
         Panel(
             "Dead letters",
@@ -223,6 +241,7 @@ LOST = Row(
             (Query(added(rate(defs.DEAD_LETTERED), "topic"), "{{topic}}"),),
             "rowsps",
             stacked="yes",
+            width=12,
         ),
         Panel(
             "Given back",
@@ -265,6 +284,13 @@ LIMITS = Row(
             high=1,
         ),
         Panel(
+            "Who fills the buffer",
+            "Records of each topic that are here, in flight or not. A topic above its share gives way to others first (docs/OVERLOAD.md).",
+            (Query(added(series(defs.TOPIC_BUFFERED), "topic"), "{{topic}}"),),
+            "short",
+            stacked="yes",
+        ),
+        Panel(
             "Partitions held",
             "How many partitions are held, by reason: no records are taken of them.",
             (Query(added(rate(defs.HOLD_SECONDS), "reason"), "{{reason}}"),),
@@ -273,9 +299,25 @@ LIMITS = Row(
         ),
         Panel(
             "Bytes fetched again",
-            "What the Kafka clients fetched and threw away again, by a pause or a seek. Much of it: the buffer is too small for the fetches.",
-            (Query(added(rate(defs.REFETCHED)), "fetched again"),),
+            "What the Kafka clients fetched, and how much of it they threw away again, by a pause or a seek. Much of it: the buffer is too small for"
+            " the fetches.",
+            (Query(added(rate(defs.FETCHED)), "fetched"), Query(added(rate(defs.REFETCHED)), "fetched again")),
             "Bps",
+            colours={"fetched": BLUE, "fetched again": RED},
+        ),
+        Panel(
+            "Flushes allowed at once",
+            "The flush control's choice as a share of SIDECAR_FLUSH__MAX_IN_FLIGHT, by pod. At 100 % while data is late, and nothing queues in the"
+            " application: it could take more, and may not.",
+            (Query(f"{largest(series(defs.FLUSH_CONCURRENCY), 'pod')} / {largest(series(defs.FLUSH_MOST), 'pod')}", "{{pod}}"),),
+            "percentunit",
+            high=1,
+        ),
+        Panel(
+            "Turns of the flush control",
+            "How often a dial was turned, a second, over all pods. Many up and down of one: the application's pace is not steady.",
+            (Query(added(rate(defs.FLUSH_DECISIONS), "dial", "direction"), "{{dial}} {{direction}}"),),
+            "ops",
         ),
         Panel(
             "Memory",

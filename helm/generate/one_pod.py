@@ -12,6 +12,7 @@ from helm.generate.dashboard_parts import (
     GROUP,
     NAMESPACE,
     PODS,
+    SHARE_KEPT,
     STARTED,
     TOPIC,
 )
@@ -143,14 +144,16 @@ FLUSHES = Row(
         ),
         Panel(
             "Flushes at once",
-            "How many flushes run on average, how many may, and how many of them only wait in the application. The controller keeps those few.",
+            "How many flushes run on average, how many may, how many the settings allow, and how many of them only wait in the application. The controller"
+            " keeps those few.",
             (
                 Query(added(rate(defs.FLUSH_DURATION, suffix="_sum")), "running"),
                 Query(largest(series(defs.FLUSH_CONCURRENCY)), "may run"),
+                Query(largest(series(defs.FLUSH_MOST)), "the most"),
                 Query(largest(series(defs.FLUSH_QUEUE)), "wait in the application"),
             ),
             "none",
-            colours={"running": BLUE, "may run": GREY, "wait in the application": RED},
+            colours={"running": BLUE, "may run": GREY, "the most": YELLOW, "wait in the application": RED},
         ),
         Panel(
             "What a flush costs",
@@ -207,10 +210,17 @@ FLUSHES = Row(
         ),
         Panel(
             "Dropped",
-            "Records a second, by reason.",
-            (Query(added(rate(defs.DROPPED), "reason"), "{{reason}}"),),
+            "Records a second, by topic and reason. /status/drops has the offsets.",
+            (Query(added(rate(defs.DROPPED), "topic", "reason"), "{{topic}}: {{reason}}"),),
             "rowsps",
             stacked="yes",
+        ),
+        Panel(
+            "Share kept",
+            "The share of each topic's polled records that is not dropped, for whatever reason.",
+            (Query(SHARE_KEPT, "{{topic}}"),),
+            "percentunit",
+            high=1,
         ),
     ),
 )
@@ -227,6 +237,13 @@ BUFFER = Row(
             colours={"buffered": BLUE, "in flight": GREEN},
         ),
         Panel(
+            "Who fills the buffer",
+            "Records of each topic that are here, in flight or not. A topic above its share gives way to others first (docs/OVERLOAD.md).",
+            (Query(largest(series(defs.TOPIC_BUFFERED), "topic"), "{{topic}}"),),
+            "short",
+            stacked="yes",
+        ),
+        Panel(
             "Pressure",
             "The fuller of the two limits, records and bytes. From 0.5 on flushes hurry, from 0.8 on block holds, at 1 the others drop.",
             (Query(largest(series(defs.UTILIZATION)), "pressure"),),
@@ -241,8 +258,16 @@ BUFFER = Row(
             "none",
             stacked="yes",
             line="steps",
+            width=12,
             high=1,
             colours=BY_STATE,
+        ),
+        Panel(
+            "Changes of state",
+            "Moves from one backpressure state to another in each interval.",
+            (Query(f"{added(grown(defs.TRANSITIONS, over='$__rate_interval'), 'from', 'to')} > 0", "{{from}} to {{to}}"),),
+            "none",
+            width=12,
         ),
         Panel(
             "Memory",
@@ -253,19 +278,15 @@ BUFFER = Row(
                 Query(largest(series(defs.MEMORY_LIMIT)), "limit"),
             ),
             "bytes",
+            width=12,
             colours={"process": BLUE, "records": GREEN, "limit": RED},
-        ),
-        Panel(
-            "Changes of state",
-            "Moves from one backpressure state to another in each interval.",
-            (Query(f"{added(grown(defs.TRANSITIONS, over='$__rate_interval'), 'from', 'to')} > 0", "{{from}} to {{to}}"),),
-            "none",
         ),
         Panel(
             "Partitions held",
             "How many partitions are held, by reason.",
             (Query(added(rate(defs.HOLD_SECONDS), "reason"), "{{reason}}"),),
             "none",
+            width=12,
             stacked="yes",
         ),
     ),
@@ -290,9 +311,10 @@ KAFKA = Row(
         ),
         Panel(
             "Bytes fetched again",
-            "What the Kafka client fetched and threw away again.",
-            (Query(added(rate(defs.REFETCHED)), "fetched again"),),
+            "What the Kafka client fetched, and how much of it it threw away again.",
+            (Query(added(rate(defs.FETCHED)), "fetched"), Query(added(rate(defs.REFETCHED)), "fetched again")),
             "Bps",
+            colours={"fetched": BLUE, "fetched again": RED},
         ),
         Panel(
             "Commits",

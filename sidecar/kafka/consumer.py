@@ -204,6 +204,11 @@ class KafkaConsumer:
         return self._resets.missed
 
     @property
+    def fetched_bytes(self) -> int:
+        """Count the bytes of records that the client received."""
+        return self._refetched.received_bytes
+
+    @property
     def refetched_bytes(self) -> int:
         """Count what the client received and threw away again."""
         return self._refetched.bytes

@@ -34,9 +34,9 @@ class Refetched:
 
     def __init__(self) -> None:
         self.bytes = 0
+        self.received_bytes = 0
         self._given_out = 0
         self._received = 0
-        self._received_bytes = 0
         self._queued: int | None = None
         self._seen: dict[tuple[str, str], _Partition] = {}
         self._decoder = msgspec.json.Decoder(_Statistics)
@@ -63,7 +63,7 @@ class Refetched:
         thrown_away = self._received - self._given_out - self._queued
         self._queued = None
         if thrown_away > 0:
-            self.bytes = max(self.bytes, thrown_away * self._received_bytes // self._received)
+            self.bytes = max(self.bytes, thrown_away * self.received_bytes // self._received)
 
     def _receive(self, tp: tuple[str, str], now: _Partition) -> None:
         """Add what came since the last sample; a partition that left and came back begins at 0 again."""
@@ -71,5 +71,5 @@ class Refetched:
         if before is None or now.rxmsgs < before.rxmsgs:
             before = _Partition()
         self._received += now.rxmsgs - before.rxmsgs
-        self._received_bytes += now.rxbytes - before.rxbytes
+        self.received_bytes += now.rxbytes - before.rxbytes
         self._seen[tp] = now

@@ -94,6 +94,12 @@ LETTERS_BLOCKED = MetricDef(
     "Partitions whose dead letter cannot be sent: the topic does not take it, or no delivery has earned it.",
 )
 LETTER_TOKENS = MetricDef("sidecar_dead_letter_tokens", "gauge", (), "Dead letters that may be sent now; deliveries earn them.")
+TOPIC_BUFFERED = MetricDef(
+    "sidecar_topic_records_buffered",
+    "gauge",
+    ("topic",),
+    "Records of the topic that are here, in flight or not: who takes the room. Of topics with an assigned partition.",
+)
 LAG_RECORDS = MetricDef(
     "sidecar_lag_records",
     "gauge",
@@ -134,6 +140,12 @@ FLUSH_TARGET = MetricDef(
 FLUSH_CONCURRENCY = MetricDef(
     "sidecar_flush_concurrency_limit", "gauge", (), "How many batches may be in flight at once; the controller's choice."
 )
+FLUSH_MOST = MetricDef(
+    "sidecar_flush_concurrency_max",
+    "gauge",
+    (),
+    "How many batches the settings let be in flight at once (SIDECAR_FLUSH__MAX_IN_FLIGHT).",
+)
 FLUSH_QUEUE = MetricDef(
     "sidecar_flush_queued_batches",
     "gauge",
@@ -166,6 +178,9 @@ HOLD_SECONDS = MetricDef(
 )
 HOLDS = MetricDef("sidecar_holds_total", "counter", (), "Times that a partition was held: no records taken of it.")
 PAUSES = MetricDef("sidecar_pauses_total", "counter", (), "Times that a held partition was paused in the Kafka client.")
+FETCHED = MetricDef(
+    "sidecar_fetched_bytes_total", "counter", (), "Bytes of records that the Kafka client received, measured every 5 s."
+)
 REFETCHED = MetricDef(
     "sidecar_refetched_bytes_total",
     "counter",

@@ -197,7 +197,16 @@ def _pressure(report: Report) -> Iterator[Metric]:
     yield _single(defs.LETTER_TOKENS, engine.flow.letter_tokens)
     yield _single(defs.HOLDS, engine.holds)
     yield _single(defs.PAUSES, engine.pauses)
+    yield _single(defs.FETCHED, report.fetched_bytes)
     yield _single(defs.REFETCHED, report.refetched_bytes)
+    yield _keyed(defs.TOPIC_BUFFERED, _by_topic(engine.partitions))
+
+
+def _by_topic(views: Iterable[PartitionView]) -> Mapping[str, int]:
+    here: Counter[str] = Counter()
+    for view in views:
+        here[view.tp.topic] += view.buffered + view.in_flight
+    return here
 
 
 def _flushes(flushes: FlushCounts) -> Iterator[Metric]:
@@ -212,6 +221,7 @@ def _flow(report: Report) -> Iterator[Metric]:
     yield _single(defs.FLUSH_TARGET, flow.batch_records)
     yield _single(defs.FLUSH_INTERVAL, flow.interval)
     yield _single(defs.FLUSH_CONCURRENCY, flow.concurrency_limit)
+    yield _single(defs.FLUSH_MOST, flow.max_in_flight)
     yield _single(defs.FLUSH_QUEUE, search.queue)
     yield _family(defs.FLUSH_DECISIONS, sorted(search.turns.items()))
     if search.cost is not None:

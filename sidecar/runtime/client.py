@@ -92,6 +92,10 @@ class Client(Protocol):
         """Count offsets that the log lost before they were polled, by topic."""
 
     @property
+    def fetched_bytes(self) -> int:
+        """Count the bytes of records that the client received."""
+
+    @property
     def refetched_bytes(self) -> int:
         """Count the bytes that the client received and threw away again."""
 

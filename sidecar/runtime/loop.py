@@ -250,6 +250,7 @@ class Loop:
                 loop_seconds=dict(self.loop_seconds),
                 unreadable_headers=dict(driver.client.unreadable_headers),
                 missed_offsets=dict(driver.client.missed_offsets),
+                fetched_bytes=driver.client.fetched_bytes,
                 refetched_bytes=driver.client.refetched_bytes,
                 last_delivery_wall=driver.observer.last_delivery_wall,
                 memory_limit=self._memory,

@@ -65,6 +65,7 @@ class Report:
     loop_seconds: Mapping[str, float]
     unreadable_headers: Mapping[str, int]
     missed_offsets: Mapping[str, int]
+    fetched_bytes: int
     refetched_bytes: int
     last_delivery_wall: float | None
     memory_limit: int

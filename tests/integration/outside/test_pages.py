@@ -25,6 +25,7 @@ PER_TOPIC: dict[str, list[dict[str, str]]] = {
         }.items()
         for reason in reasons
     ],
+    "sidecar_topic_records_buffered": [{}],
     "sidecar_records_released_total": [{"reason": reason} for reason in ("revoked", "lost", "shutdown", "stopped")],
 }
 """The outcomes: there from the start, at 0, so that a rate sees the first one."""
@@ -45,6 +46,7 @@ OF_THE_PROCESS: dict[str, list[dict[str, str]]] = {
     "sidecar_kafka_trouble": [{}],
     "sidecar_drain_duration_seconds": [{}],
     "sidecar_pauses_total": [{}],
+    "sidecar_fetched_bytes_total": [{}],
     "sidecar_refetched_bytes_total": [{}],
 }
 """At 0 while nothing came."""
@@ -55,6 +57,7 @@ OF_THE_MOMENT: dict[str, list[dict[str, str]]] = {
     "sidecar_flush_duration_seconds_count": [{"outcome": "delivered"}, {"outcome": "retriable"}],
     "sidecar_flush_interval_seconds": [{}],
     "sidecar_flush_concurrency_limit": [{}],
+    "sidecar_flush_concurrency_max": [{}],
     "sidecar_flush_batch_target_records": [{}],
     "sidecar_flush_queued_batches": [{}],
     "sidecar_flush_decisions_total": [

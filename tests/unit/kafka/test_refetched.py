@@ -42,6 +42,13 @@ def test_without_a_poll_a_sample_is_looked_at_when_the_next_one_comes() -> None:
     assert refetched.bytes == 5_000
 
 
+def test_everything_that_was_received_counts_as_fetched() -> None:
+    refetched = Refetched()
+    refetched.sample(statistics((70, 7_000, 15), (30, 3_000, 15)))
+    refetched.sample(statistics((90, 9_000, 0), (30, 3_000, 0)))
+    assert refetched.received_bytes == 12_000
+
+
 def test_the_figure_never_goes_down() -> None:
     refetched = Refetched()
     refetched.sample(statistics((50, 5_000, 0)))

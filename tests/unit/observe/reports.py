@@ -106,6 +106,7 @@ def a_report(engine: Snapshot | None = None, **changes: Any) -> Report:
         loop_seconds={"poll": 12.5},
         unreadable_headers={},
         missed_offsets={},
+        fetched_bytes=0,
         refetched_bytes=0,
         last_delivery_wall=NOW_MS / 1000 - 2,
         memory_limit=1 << 28,

@@ -68,6 +68,13 @@ def test_before_the_first_report_there_is_only_who_this_is() -> None:
     }
 
 
+def test_who_takes_the_room_is_told_by_topic() -> None:
+    clicks = [a_partition(tp=TopicPartition("clicks", n), buffered=30 + n, in_flight=5) for n in range(2)]
+    samples = scrape(a_report(a_snapshot(a_partition(), *clicks)))
+    assert value(samples, "sidecar_topic_records_buffered", topic="clicks") == 71
+    assert value(samples, "sidecar_topic_records_buffered", topic="orders") == 0
+
+
 def test_every_metric_of_the_table_is_served_with_its_labels() -> None:
     busy = a_report(unreadable_headers={"orders": 1}, missed_offsets={"orders": 3})
     samples = scrape(busy, log_ends(100))

@@ -66,6 +66,7 @@ class FakeClient:
         self.timeouts: list[float] = []
         self.gatherings: list[float] = []
         self.has_backlog = False
+        self.fetched_bytes = 0
         self.refetched_bytes = 0
         self._clock = clock
         self._journal = journal
