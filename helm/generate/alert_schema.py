@@ -30,6 +30,7 @@ _BY_NAME: Mapping[str, Schema] = {
     "windows": WINDOWS,
     "seconds": NUMBER,
     "perMember": NUMBER,
+    "bytesPerSecond": NUMBER,
     "ratio": RATIO,
     "objective": OBJECTIVE,
     "severity": {"type": "string", "minLength": 1},
@@ -44,6 +45,7 @@ def special(alerts: Mapping[str, Any]) -> dict[str, Schema]:
             "enum": [int(bound) if bound >= 1 and bound % 1 == 0 else bound for bound in AGE_BOUNDS]
         },
         "alerts.expectedGroups": {"type": "array", "items": {"type": "string"}},
+        "alerts.mayShed": {"type": "array", "items": {"type": "string", "minLength": 1}},
         "alerts.labels": TEXTS,
         "alerts.alertLabels": TEXTS,
         "dashboards.labels": TEXTS,

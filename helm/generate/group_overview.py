@@ -24,7 +24,7 @@ from sidecar.observe import metric_defs as defs
 UID = "kafka-sidecar-group"
 
 ON_TIME = 'le=~"60|60.0"'
-UNINTENDED, INTENDED = 'intent!="policy"', 'intent="policy"'
+UNINTENDED, INTENDED = 'intent=~"overload|poison"', 'intent="policy"'
 TOO_LATE = 'reason=~"expired|max_wait"'
 CLOSED = 'state="closed"'
 CONTAINER = 'namespace=~"$namespace", pod=~"$pod", container="kafka-sidecar"'

@@ -73,6 +73,9 @@ inhibit_rules:
   - source_matchers: [alertname =~ "KafkaSidecar(AppUnavailable|KafkaTrouble|PartitionStuck|Absent)"]
     target_matchers: [alertname =~ "KafkaSidecar(PartitionBehind|LagNotShrinking|FreshnessBudgetBurn)"]
     equal: [namespace, group]
+  - source_matchers: [alertname = KafkaSidecarFlushesAtMaximum]
+    target_matchers: [alertname = KafkaSidecarLagNotShrinking]
+    equal: [namespace, group]
   - source_matchers: [alertname =~ "KafkaSidecar.*", severity = critical]
     target_matchers: [alertname =~ "KafkaSidecar.*", severity = warning]
     equal: [alertname, namespace, group, topic, partition]
@@ -106,7 +109,11 @@ ALERTS: Mapping[str, str] = {
     "freshnessBudgetBurn.page": "records older than {parent[seconds]} s at delivery, against an objective of {parent[objective]:.0%} on time: {windows}",
     "freshnessBudgetBurn.ticket": "the same, {windows}",
     "lossBudgetBurn.page": "records lost, against an objective of {parent[objective]:.1%} kept: {windows}",
-    "unintentionalDrops": "a record was dropped by overload or as poison within {window}",
+    "unintentionalDrops": "a record was dropped by overload (of a topic that is not among `alerts.mayShed`) or as poison within {window}",
+    "littleKept": "less than {ratio:.0%} of a topic's records is kept, whatever drops the others",
+    "flushesAtMaximum": "as many flushes run at once as the settings allow, none waits in the application, and the group is more than {seconds} s"
+    " behind and no better than {window} ago",
+    "fetchedAgain": "more than {ratio:.0%} of what the Kafka clients receive is thrown away, and more than {bytesPerSecond:,} bytes a second",
     "offsetsMissed": "Kafka deleted records before they were polled, within {window}",
     "deadLetterRateHigh": "more than {ratio:.0%} of what was polled within {window} went to the dead-letter topic",
     "deadLettersBlocked": "a partition waits for a dead letter that its topic does not take, or that no delivery has earned",

@@ -44,6 +44,8 @@ SHORT_WINDOWS: Mapping[str, object] = {
     "kafkaTrouble.for": "1s",
     "commitFailing.for": "2s",
     "commitFailing.window": "10s",
+    "littleKept": {"enabled": True, "severity": "warning", "for": "2s", "window": "5s", "ratio": 0.1},
+    "flushesAtMaximum": {"enabled": True, "severity": "warning", "for": "2s", "window": "5s", "seconds": 2},
     "drainTimedOut.window": "10s",
     "down.for": "2s",
     "absent.for": "2s",
@@ -160,6 +162,21 @@ def test_an_overload_that_the_strategy_sheds(kafka: RealKafka, prometheus: Prome
         it.app.behave = slow(0.3)
         it.steady.rate = 10 * USUAL
         it.assert_only(("UnintentionalDrops", "warning"), ("LossBudgetBurn", "critical"))  # it is much
+
+
+def test_a_policy_that_keeps_next_to_nothing(kafka: RealKafka, prometheus: Prometheus, tmp_path: Path) -> None:
+    policies = '[{"topic": "too-old*", "max_age": "1s", "allow_loss": true}]'
+    with scene(kafka, prometheus, tmp_path, "too-old", FLUSH__MAX_BATCH="10", TOPIC_POLICIES=policies) as it:
+        it.app.behave = slow(1.0)
+        it.steady.rate = 10 * USUAL
+        it.assert_only(("LittleKept", "warning"))
+
+
+def test_as_many_flushes_as_may_be_and_too_few(kafka: RealKafka, prometheus: Prometheus, tmp_path: Path) -> None:
+    with scene(kafka, prometheus, tmp_path, "at-most", FLUSH__MAX_BATCH="20", FLUSH__MAX_IN_FLIGHT="1") as it:
+        it.app.behave = slow(0.1)
+        it.steady.rate = 4 * USUAL
+        it.assert_only(("FlushesAtMaximum", "warning"))
 
 
 def test_a_drain_that_runs_out_of_time(kafka: RealKafka, prometheus: Prometheus, tmp_path: Path) -> None:

@@ -57,6 +57,18 @@ def commits(ok: str, failed: str) -> list[Series]:
     return [series("commits_total", ok, result="ok"), series("commits_total", failed, result="failed")]
 
 
+def flushing(limit: str, queued: str, most: str = "8x100") -> list[Series]:
+    return [
+        series("flush_concurrency_limit", limit),
+        series("flush_concurrency_max", most),
+        series("flush_queued_batches", queued),
+    ]
+
+
+def fetched(all_bytes: str, again: str) -> list[Series]:
+    return [series("fetched_bytes_total", all_bytes), series("refetched_bytes_total", again)]
+
+
 def verdict(name: str, values: str = "1x100") -> Series:
     return series("verdict", values, topic="orders", partition="3", verdict=name)
 
@@ -68,6 +80,9 @@ BEHIND, FAR_BEHIND = ("PartitionBehind", "warning"), ("PartitionBehind", "critic
 STUCK = ("PartitionStuck", "critical")
 NOT_SHRINKING = ("LagNotShrinking", "warning")
 DROPS = ("UnintentionalDrops", "warning")
+LITTLE_KEPT = ("LittleKept", "warning")
+AT_MAXIMUM = ("FlushesAtMaximum", "warning")
+FETCHED_AGAIN = ("FetchedAgain", "warning")
 DEAD_LETTERS = ("DeadLetterRateHigh", "warning")
 LETTERS_BLOCKED = ("DeadLettersBlocked", "critical")
 APP = ("AppUnavailable", "critical")
@@ -97,6 +112,15 @@ CASES = [
     Case("nine in ten are sampled away, as asked", [polled(), dropped("0+900x100", "sample", "policy")], "70m"),
     Case("records were dropped an hour ago", [polled(), dropped("0 3x100", "drop_newest", "overload")], "70m"),
     Case("the first drop ever", [polled(), dropped("0 0 0 0 0 1x100", "max_block", "overload")], "6m", [DROPS]),
+    Case("of a hundred two are kept by the sample", [polled(), dropped("0+980x100", "sample", "policy")], "40m", [LITTLE_KEPT]),
+    Case(
+        "of a hundred two are kept, the others sampled away or too old",
+        [polled(), dropped("0+500x100", "sample", "policy"), dropped("0+480x100", "expired", "policy")],
+        "40m",
+        [LITTLE_KEPT],
+    ),
+    Case("next to nothing was kept for ten minutes", [polled(), dropped("0x20 0+990x10 9900x50", "max_wait", "policy")], "45m"),
+    Case("nothing comes and nothing is kept", [polled("0x100"), dropped("0x100", "sample", "policy")], "40m"),
     # Lag
     Case("four minutes behind", lag("240x10", "500-10x10"), "10m"),
     Case("six minutes behind", lag("360x10", "500-10x10"), "10m", [BEHIND]),
@@ -113,6 +137,27 @@ CASES = [
     Case("two minutes behind and catching up", lag("280-2x100", "9000-10x100"), "60m"),
     Case("two minutes behind for a quarter of an hour", lag("0x40 120x20"), "58m"),
     Case("two minutes behind for an hour while the application is down", [*lag("120+1x100"), breaker("0x100")], "60m", [APP]),
+    Case(
+        "two minutes behind and getting worse, with as many flushes as may be and none that waits",
+        [*lag("120+1x100"), *flushing("8x100", "0.3x100")],
+        "60m",
+        [NOT_SHRINKING, AT_MAXIMUM],
+    ),
+    Case(
+        "the same, and some wait in the application",
+        [*lag("120+1x100"), *flushing("8x100", "2x100")],
+        "60m",
+        [NOT_SHRINKING],
+    ),
+    Case("the same, and there could be more", [*lag("120+1x100"), *flushing("7x100", "0.3x100")], "60m", [NOT_SHRINKING]),
+    Case("as many flushes as may be, and catching up", [*lag("280-2x100", "9000-10x100"), *flushing("8x100", "0x100")], "60m"),
+    Case("as many flushes as may be, and on time", [*lag("2x100"), *flushing("8x100", "0x100")], "60m"),
+    Case(
+        "as many flushes as may be, and the application is down",
+        [*lag("120+1x100"), *flushing("8x100", "0x100"), breaker("0x100")],
+        "60m",
+        [APP],
+    ),
     # Stuck
     Case("a partition stopped at a poison record", [verdict("poison_head")], "5m", [STUCK]),
     Case("a partition stopped by a policy", [verdict("stuck")], "5m", [STUCK]),
@@ -150,6 +195,10 @@ CASES = [
     Case("many assignments", [series("rebalances_total", "0+1x20", kind="assigned")], "15m"),
     Case("Kafka deleted records", [series("missed_offsets_total", "0 0 0 90x10", topic="orders")], "5m", [MISSED]),
     Case("Kafka deleted records an hour ago", [series("missed_offsets_total", "0 90x80", topic="orders")], "60m"),
+    Case("two thirds of much are fetched again", fetched("0+360000000x80", "0+240000000x80"), "60m", [FETCHED_AGAIN]),
+    Case("a tenth of much is fetched again", fetched("0+360000000x80", "0+36000000x80"), "60m"),
+    Case("two thirds of little are fetched again", fetched("0+360000x80", "0+240000x80"), "60m"),
+    Case("nothing is fetched at all", fetched("5000x80", "4000x80"), "60m"),
     # Drains
     Case("a drain expired", [series("drains_total", "0 0 1 1", result="expired")], "3m", [DRAIN]),
     Case("a drain went well", [series("drains_total", "0 0 1 1", result="drained")], "3m"),
@@ -253,6 +302,17 @@ def test_only_the_sidecars_of_the_selector_are_watched(tmp_path: Path) -> None:
     path = tmp_path / "rules.yml"
     path.write_text(render_rules(tmp_path, {"alerts.selector": 'group="shipping"'}), encoding="utf-8")
     assert_fires(path, [*there(), *lag("1200x20")], "15m", [])
+
+
+def test_what_a_topic_may_shed_is_no_loss_but_its_poison_is(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yml"
+    path.write_text(render_rules(tmp_path, {"alerts.mayShed": ["prices[.].*", "orders"]}), encoding="utf-8")
+    assert_fires(path, [*there(), polled(), dropped("0+200x100", "drop_oldest", "overload")], "70m", [])
+    assert_fires(path, [*there(), polled(), dropped("0+20x100", "poison", "poison")], "70m", [LOSS, DROPS])
+    other = replace(polled(), labels={**polled().labels, "topic": "pricesX"})
+    lost = replace(other, name="sidecar_records_dropped_total", values="0+20x100")
+    lost = replace(lost, labels={**lost.labels, "reason": "max_block", "intent": "overload"})
+    assert_fires(path, [*there(), other, lost], "70m", [LOSS, DROPS])
 
 
 def test_every_alert_has_a_case_in_which_it_fires(rules: Path) -> None:

@@ -96,6 +96,7 @@ def test_what_counts_as_late_can_be_every_bound_of_the_buckets(seconds: float, t
         ("partitionBehind.warning.seconds", 0),
         ("partitionBehind.warning.for", "2"),
         ("deadLetterRateHigh.ratio", 2),
+        ("fetchedAgain.bytesPerSecond", 0),
         ("partitionBehint", {"enabled": True}),
         ("down.enabled", "yes"),
     ],

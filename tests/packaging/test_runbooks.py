@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from helm.generate.dashboards import DASHBOARDS
+from sidecar.core.books import DropReason
 from sidecar.observe.metric_defs import METRICS
 from sidecar.observe.verdicts import Verdict
 
@@ -16,6 +17,7 @@ EACH = pytest.mark.parametrize("path", RUNBOOKS, ids=[path.stem for path in RUNB
 
 VERDICTS = {verdict.value for verdict in Verdict}
 PANELS = {panel.title for dashboard in DASHBOARDS for panel in dashboard.panels}
+REASONS = {reason.value for reason in DropReason}
 SERVED = {metric.name for metric in METRICS}
 
 
@@ -31,7 +33,7 @@ def test_a_runbook_goes_from_the_verdict_to_the_evidence_the_causes_and_the_mend
 def test_it_names_verdicts_that_there_are(path: Path) -> None:
     for cell in re.findall(r"^\| (`[a-z_`, ]+`) \|", path.read_text(encoding="utf-8"), re.MULTILINE):
         words = set(re.findall(r"`(\w+)`", cell))
-        assert words <= VERDICTS | {"drop_oldest", "drop_newest", "max_block", "poison"}
+        assert words <= VERDICTS | REASONS
 
 
 @EACH

@@ -94,13 +94,68 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
 - alert: KafkaSidecarUnintentionalDrops
   expr: |
     sum by (cluster, namespace, group, topic, reason) (
-      {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf `increase(sidecar_records_dropped_total{intent!="policy"}[%s])` .window)) }}
+      {{ include "kafka-sidecar.of" (dict "root" $ "expr" (include "kafka-sidecar.lost" (dict "root" $ "function" "increase" "window" .window))) }}
     ) > 0
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "UnintentionalDrops" "rule" .) | nindent 2 }}
     summary: >-
       {{`Records of {{ $labels.topic }} are dropped in group {{ $labels.group }}: {{ $labels.reason }}`}}
     description: >-
       {{`About {{ $value | humanize }} records within the window. drop_oldest, drop_newest and max_block mean that the application is too slow; poison that it refused them.`}}
+{{- end }}{{ end }}
+{{- with $rules.littleKept }}{{ if .enabled }}
+- alert: KafkaSidecarLittleKept
+  expr: |
+    1 -
+    sum by (cluster, namespace, group, topic) (
+      {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_dropped_total[%s])" .window)) }}
+    )
+    /
+    sum by (cluster, namespace, group, topic) (
+      {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_polled_total[%s])" .window)) }}
+    ) < {{ .ratio }}
+  {{- include "kafka-sidecar.alert" (dict "root" $ "name" "LittleKept" "rule" .) | nindent 2 }}
+    summary: >-
+      {{`Of the records of {{ $labels.topic }} in group {{ $labels.group }} only {{ $value | humanizePercentage }} are kept`}}
+    description: >-
+      {{`Its policy lets the others go: the application takes that much less than what comes. sidecar_records_dropped_total has the reasons, /status/drops the offsets.`}}
+{{- end }}{{ end }}
+{{- with $rules.flushesAtMaximum }}{{ if .enabled }}
+- alert: KafkaSidecarFlushesAtMaximum
+  expr: |
+    max by (cluster, namespace, group, pod, instance) (
+      {{ include "kafka-sidecar.of" (dict "root" $ "expr" "(sidecar_flush_concurrency_limit >= sidecar_flush_concurrency_max and sidecar_flush_queued_batches < 0.75)") }}
+    )
+    and on (cluster, namespace, group)
+    group:sidecar_lag_seconds:max{{ $chosen }} > {{ .seconds }}
+    and on (cluster, namespace, group)
+    group:sidecar_lag_seconds:max{{ $chosen }} >= group:sidecar_lag_seconds:max{{ $chosen }} offset {{ .window }}
+    unless on (cluster, namespace, group)
+    group:sidecar_known_obstacle:max{{ $chosen }} > 0
+  {{- include "kafka-sidecar.alert" (dict "root" $ "name" "FlushesAtMaximum" "rule" .) | nindent 2 }}
+    summary: >-
+      {{`{{ $labels.pod }} may not run more than {{ $value }} flushes at once, and the group does not catch up`}}
+    description: >-
+      {{`None of them waits in the application, so it may be good for more: SIDECAR_FLUSH__MAX_IN_FLIGHT is what bounds them. /status/flow has the figures.`}}
+{{- end }}{{ end }}
+{{- with $rules.fetchedAgain }}{{ if .enabled }}
+- alert: KafkaSidecarFetchedAgain
+  expr: |
+    sum by (cluster, namespace, group) (
+      {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_refetched_bytes_total[%s])" .window)) }}
+    )
+    /
+    sum by (cluster, namespace, group) (
+      {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_fetched_bytes_total[%s])" .window)) }}
+    ) > {{ .ratio }}
+    and
+    sum by (cluster, namespace, group) (
+      {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_refetched_bytes_total[%s])" .window)) }}
+    ) > {{ .bytesPerSecond }}
+  {{- include "kafka-sidecar.alert" (dict "root" $ "name" "FetchedAgain" "rule" .) | nindent 2 }}
+    summary: >-
+      {{`Group {{ $labels.group }} throws away {{ $value | humanizePercentage }} of what it fetches, and fetches it again`}}
+    description: >-
+      {{`Partitions are paused and resumed again and again: the buffer is small for the fetches. Nothing is lost; it costs the brokers and the network.`}}
 {{- end }}{{ end }}
 {{- with $rules.deadLetterRateHigh }}{{ if .enabled }}
 - alert: KafkaSidecarDeadLetterRateHigh

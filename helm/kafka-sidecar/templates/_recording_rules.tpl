@@ -59,7 +59,7 @@ folded to their topic are each pod's own, and add up.
   expr: |
     (
       sum by (cluster, namespace, group) (
-        {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf `rate(sidecar_records_dropped_total{intent!="policy"}[%s])` .)) }}
+        {{ include "kafka-sidecar.of" (dict "root" $ "expr" (include "kafka-sidecar.lost" (dict "root" $ "function" "rate" "window" .))) }}
       )
       +
       sum by (cluster, namespace, group) (

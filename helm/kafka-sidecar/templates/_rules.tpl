@@ -8,6 +8,16 @@
 {{ .expr }} * on (job, instance) group_left (group) sidecar_config_info{ {{- include "kafka-sidecar.selector" .root -}} }
 {{- end -}}
 
+{{/* FUNCTION (rate or increase) over WINDOW of the drops that nobody wants: by overload where the topic is not among alerts.mayShed, and poison. */}}
+{{- define "kafka-sidecar.lost" -}}
+{{- with .root.Values.alerts.mayShed -}}
+{{- $topics := join "|" . | quote -}}
+({{ $.function }}(sidecar_records_dropped_total{intent=~"overload|poison", topic!~{{ $topics }}}[{{ $.window }}]) or {{ $.function }}(sidecar_records_dropped_total{intent="poison", topic=~{{ $topics }}}[{{ $.window }}]))
+{{- else -}}
+{{ .function }}(sidecar_records_dropped_total{intent=~"overload|poison"}[{{ .window }}])
+{{- end -}}
+{{- end -}}
+
 {{/* What every alert has, up to and with the annotation runbook_url. */}}
 {{- define "kafka-sidecar.alert" -}}
 for: {{ .rule.for }}
