@@ -14,6 +14,7 @@ from random import Random
 
 import structlog
 
+from sidecar.core.config import EngineConfig
 from sidecar.core.engine import Engine
 from sidecar.core.errors import ConfigurationError
 from sidecar.http.actions import Actions
@@ -27,7 +28,7 @@ from sidecar.kafka.consumer import KafkaFenced
 from sidecar.observe.flow_status import flow_status
 from sidecar.observe.kafka_log import KafkaLog
 from sidecar.observe.last_events import LastEvents
-from sidecar.observe.live import About, frame, hello
+from sidecar.observe.live import About, Also, frame, hello
 from sidecar.observe.log_actions import Log
 from sidecar.observe.metrics import Identity, make_registry
 from sidecar.observe.metrics import Sources as MetricSources
@@ -142,7 +143,7 @@ class App:
         orders = Orders(outcomes.put, self._mark)
         token = None if settings.http.token is None else settings.http.token.get_secret_value
         actions = Actions(orders.give, lambda: self._watch.report, settings.drain_timeout, token)
-        self._live = self._make_live(settings, kind.name, config.high_watermark, config.low_watermark)
+        self._live = self._make_live(settings, kind.name, config)
         self._server = AdminServer(admin_pages(self._sources(settings), actions), settings.http.host, settings.http.port)
         self._grace_problem = _grace_problem(settings)
 
@@ -217,14 +218,16 @@ class App:
     def _scene(self, report: Report) -> Scene:
         return Scene(report, self._log_ends.latest, time.monotonic(), self._pulse.trend)
 
-    def _make_live(self, settings: Settings, writer: str, high: float, low: float) -> Live:
+    def _make_live(self, settings: Settings, writer: str, config: EngineConfig) -> Live:
+        low, high = config.low_watermark, config.high_watermark
         about = About(VERSION, socket.gethostname(), settings.kafka.group_id, settings.topics, writer, low, high)
+        also = Also(config.policy, self._watch.drops.last, lambda: self._events.latest)
 
         def now() -> dict[str, object]:
             report = self._watch.report
             if report is None:
                 return {"phase": "starting"}
-            return frame(self._scene(report), self._events.latest, int(time.time() * 1000))
+            return frame(self._scene(report), also, int(time.time() * 1000))
 
         return Live(lambda: hello(about, self._pulse.points), now)
 

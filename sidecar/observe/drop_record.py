@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
+from typing import NamedTuple
 
 from sidecar.core.actions import Dropped
 from sidecar.core.books import DropReason
@@ -42,6 +43,15 @@ class _Range:
     ended: float
 
 
+class LastDrop(NamedTuple):
+    """The last range of a topic and reason: offsets from ``start`` up to, not including, ``end``, and when it was last made longer (Unix seconds)."""
+
+    partition: int
+    start: int
+    end: int
+    ended: float
+
+
 class DropRecord:
     """Bounded, latest last."""
 
@@ -70,6 +80,12 @@ class DropRecord:
         with self._lock:
             ranges = [_described(each) for each in reversed(self._ranges.values())]
             return {"ranges": ranges, "forgotten_records": self._forgotten}
+
+    def last(self) -> dict[tuple[str, str], LastDrop]:
+        """Return the last range of each topic and reason, of those that are listed."""
+        with self._lock:
+            latest = sorted(self._open.values(), key=lambda each: each.ended)
+            return {(e.tp.topic, e.reason.value): LastDrop(e.tp.partition, e.start, e.end, e.ended) for e in latest}
 
     def _add(self, new: _Range) -> None:
         key = (new.tp, new.reason, new.start)

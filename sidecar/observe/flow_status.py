@@ -16,11 +16,11 @@ def flow_status(report: Report, now: float) -> dict[str, object]:
     flow, search = report.engine.flow, report.engine.search
     return {
         "dials": _dials(flow),
-        "cost": _cost(search.cost),
+        "cost": cost_of(search.cost),
         "concurrency": _concurrency(flow, search),
         "window": {"seconds": _since(search.window_began, now), "flushes": search.window_flushes},
         "turns": _turns(search),
-        "decisions": [_decision(decision, now) for decision in reversed(search.decisions)],
+        "decisions": [decision_of(decision, now) for decision in reversed(search.decisions)],
     }
 
 
@@ -32,7 +32,8 @@ def _dials(flow: FlowView) -> dict[str, object]:
     }
 
 
-def _cost(cost: Cost | None) -> dict[str, object] | None:
+def cost_of(cost: Cost | None) -> dict[str, object] | None:
+    """Describe the fitted cost of a flush (None: not known yet)."""
     if cost is None:
         return None
     return {
@@ -66,7 +67,8 @@ def _turns(search: SearchView) -> dict[str, dict[str, int]]:
     }
 
 
-def _decision(decision: Decision, now: float) -> dict[str, object]:
+def decision_of(decision: Decision, now: float) -> dict[str, object]:
+    """Describe a decision at ``now`` (monotonic seconds)."""
     return {
         "seconds_ago": _rounded(now - decision.at),
         "dial": decision.dial.value,

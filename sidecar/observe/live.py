@@ -7,16 +7,19 @@ hundreds a second; their columns are the fields of :class:`Row`, which the page 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from sidecar.core.snapshot import PartitionView
+from sidecar.core.config import Policy
+from sidecar.core.snapshot import PartitionView, SearchView
+from sidecar.observe.flow_status import cost_of, decision_of
 from sidecar.observe.lag import Lag, end_of, lag_of, total_lag
 from sidecar.observe.last_events import LoggedEvent
 from sidecar.observe.pulse import Point, point_of
 from sidecar.observe.scene import Scene, Verdict, Why
 from sidecar.observe.status import books_of
+from sidecar.observe.topics import LastDrops, Shed, Topic, sheds, topics
 from sidecar.observe.trends import PartitionTrend
 from sidecar.observe.verdicts import explain, explain_process
 
@@ -32,6 +35,15 @@ class About:
     writer: str
     low_watermark: float
     high_watermark: float
+
+
+@dataclass(frozen=True, slots=True)
+class Also:
+    """What a frame needs beside the scene: the policy of a topic, the last drops, and the last events."""
+
+    policy: Callable[[str], Policy]
+    drops: Callable[[], LastDrops]
+    events: Callable[[], Sequence[LoggedEvent]]
 
 
 class Row(NamedTuple):
@@ -59,12 +71,14 @@ def hello(about: About, points: Sequence[Point]) -> dict[str, object]:
         "about": asdict(about),
         "verdicts": [verdict.value for verdict in Verdict],
         "columns": Row._fields,
+        "topic_columns": Topic._fields,
+        "shed_columns": Shed._fields,
         "series": Point._fields,
         "points": points,
     }
 
 
-def frame(scene: Scene, events: Sequence[LoggedEvent], wall_ms: int) -> dict[str, object]:
+def frame(scene: Scene, also: Also, wall_ms: int) -> dict[str, object]:
     """Return the moment ``wall_ms`` (Unix time), which is the scene's now."""
     report, engine = scene.report, scene.report.engine
     whys = [explain(view, scene) for view in engine.partitions]
@@ -86,6 +100,7 @@ def frame(scene: Scene, events: Sequence[LoggedEvent], wall_ms: int) -> dict[str
         },
         "books": books_of(engine.books),
         "flow": asdict(engine.flow),
+        "control": _control(engine.search, scene.now),
         "held": _held(engine.partitions),
         "trouble": report.trouble,
         "rebalances": sum(report.rebalances.values()),
@@ -93,7 +108,9 @@ def frame(scene: Scene, events: Sequence[LoggedEvent], wall_ms: int) -> dict[str
         "delivered_at": report.last_delivery_wall,
         "point": point_of(report, lag, scene.trend),
         "partitions": [_row(*each, scene) for each in zip(engine.partitions, lags, whys, strict=True)],
-        "events": events,
+        "topics": topics(scene, also.policy),
+        "sheds": sheds(scene, also.drops()),
+        "events": also.events(),
     }
 
 
@@ -114,6 +131,12 @@ def _rates(scene: Scene) -> dict[str, object]:
         "flush_records": rates.flush_records,
         "loop": rates.loop,
     }
+
+
+def _control(search: SearchView, now: float) -> dict[str, object]:
+    """Return what a flush costs, and the last decision; null where there is none."""
+    last = decision_of(search.decisions[-1], now) if search.decisions else None
+    return {"cost": cost_of(search.cost), "decision": last}
 
 
 def _held(views: Sequence[PartitionView]) -> dict[str, object]:

@@ -7,14 +7,17 @@ What is not known yet is None.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sidecar.core.records import TopicPartition
 from sidecar.core.snapshot import PartitionView
 from sidecar.observe.lag import end_of
 from sidecar.runtime.report import FlushCounts, LogEnds, Report
+
+Key = TypeVar("Key")
 
 WINDOW = 20.0
 """Seconds over which rates are taken."""
@@ -27,7 +30,8 @@ SHORT_WINDOW = 5.0
 class Rates:
     """What happened between two reports, ``seconds`` apart (0: there is one report only, and nothing is known).
 
-    Records a second: ``arriving`` in Kafka (log ends, of all partitions where they are known), ``polled``, ``delivered``, ``dropped`` by reason.
+    Records a second: ``arriving`` in Kafka (log ends, of all partitions where they are known), ``polled``, ``delivered``, ``dropped`` by reason;
+    ``polled_of`` by topic, ``dropped_of`` by topic and reason.
     ``flush_seconds`` and ``flush_records`` are the means of the flushes that the downstream took, ``flush_p50`` and ``flush_p99`` quantiles
     of their seconds (between the bounds of a bucket: read them as about). ``loop`` has the share of each doing.
     """
@@ -37,6 +41,8 @@ class Rates:
     polled: float | None = None
     delivered: float | None = None
     dropped: Mapping[str, float] = field(default_factory=dict)
+    polled_of: Mapping[str, float] = field(default_factory=dict)
+    dropped_of: Mapping[tuple[str, str], float] = field(default_factory=dict)
     flushes: float | None = None
     flush_seconds: float | None = None
     flush_records: float | None = None
@@ -172,15 +178,19 @@ def _rates(old: _Frame, new: _Frame) -> Rates:
         return Rates(0.0)
     growths = [growth for tp in new.views if (growth := _arriving(tp, old.ends, new.ends)) is not None]
     flushes, flushing, flushed = _taken(before.flushes, after.flushes)
-    dropped = _by_reason(after)
-    dropped.subtract(_by_reason(before))
+    dropped_of = _growth(before.engine.books.dropped, after.engine.books.dropped, seconds)
+    dropped: dict[str, float] = {}
+    for (_topic, reason), rate in dropped_of.items():
+        dropped[reason] = dropped.get(reason, 0.0) + rate
     doing = {name: spent - before.loop_seconds.get(name, 0.0) for name, spent in after.loop_seconds.items()}
     return Rates(
         seconds=seconds,
         arriving=sum(growths) if growths else None,
         polled=(sum(after.engine.books.polled.values()) - sum(before.engine.books.polled.values())) / seconds,
         delivered=(sum(after.engine.books.delivered.values()) - sum(before.engine.books.delivered.values())) / seconds,
-        dropped={reason: count / seconds for reason, count in sorted(dropped.items())},
+        dropped=dict(sorted(dropped.items())),
+        polled_of=_growth(before.engine.books.polled, after.engine.books.polled, seconds),
+        dropped_of=dropped_of,
         flushes=flushes / seconds,
         flush_seconds=flushing / flushes if flushes else None,
         flush_records=flushed / flushes if flushes else None,
@@ -219,8 +229,5 @@ def _quantile(share: float, before: FlushCounts, after: FlushCounts) -> float | 
     return None
 
 
-def _by_reason(report: Report) -> Counter[str]:
-    totals: Counter[str] = Counter()
-    for (_topic, reason), count in report.engine.books.dropped.items():
-        totals[reason] += count
-    return totals
+def _growth(before: Mapping[Key, int], after: Mapping[Key, int], seconds: float) -> dict[Key, float]:
+    return {key: (count - before.get(key, 0)) / seconds for key, count in after.items()}

@@ -9,6 +9,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from sidecar.core.config import Policy
 from sidecar.core.records import TopicPartition
 from sidecar.core.snapshot import PartitionView, RetryView
 from sidecar.http.actions import Actions
@@ -19,7 +20,7 @@ from sidecar.http.server import AdminServer
 from sidecar.observe.drop_record import DropRecord
 from sidecar.observe.flow_status import flow_status
 from sidecar.observe.last_events import LastEvents
-from sidecar.observe.live import About, frame, hello
+from sidecar.observe.live import About, Also, frame, hello
 from sidecar.observe.pulse import Pulse
 from sidecar.observe.scene import Scene
 from sidecar.observe.status import status
@@ -53,6 +54,8 @@ class Stage:
     def __init__(self, max_viewers: int = 20, every: float = EVERY) -> None:
         self.report: Report | None = None
         self.ends = LogEnds({}, NOW)
+        self.policies: dict[str, Policy] = {}
+        self.drops = DropRecord(lambda: self.wall_ms / 1000)
         self.events = LastEvents(Quiet(), lambda: self.wall_ms / 1000)
         self.seconds = 0
         self.silence = 0.0
@@ -75,7 +78,8 @@ class Stage:
 
     def _frame(self) -> dict[str, object]:
         report = self.report
-        return {"phase": "starting"} if report is None else frame(self._scene(report), self.events.latest, self.wall_ms)
+        also = Also(lambda topic: self.policies.get(topic, Policy()), self.drops.last, lambda: self.events.latest)
+        return {"phase": "starting"} if report is None else frame(self._scene(report), also, self.wall_ms)
 
     def _scene(self, report: Report) -> Scene:
         return Scene(report, self.ends, report.made_at + self.silence, self.pulse.trend)
@@ -87,7 +91,7 @@ class Stage:
             report=lambda: self.report,
             status=lambda report: status(self._scene(report), self.wall_ms),
             flow=lambda report: flow_status(report, NOW + self.seconds),
-            drops=DropRecord(lambda: 0.0).document,
+            drops=self.drops.document,
             registry=CollectorRegistry(),
             live=self.live,
             readiness=Readiness.LATCHED,

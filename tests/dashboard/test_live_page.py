@@ -6,11 +6,20 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from sidecar.core.actions import Dropped
+from sidecar.core.books import DropReason
+from sidecar.core.config import Policy, Strategy
+from sidecar.core.decisions import Decision, Dial
+from sidecar.core.records import TopicPartition
+from sidecar.core.snapshot import SearchView
 from tests.dashboard.stage import SLOW, Stage, failing, partition, twelve
 from tests.parts.browser import complaints_of, violations
-from tests.unit.observe.reports import BOOKS
+from tests.unit.observe.reports import BOOKS, FLOW, NOW, SEARCH
 
 SENTENCE = "3 of 12 partitions behind by 43 s: the downstream fails (answered 503 Service Unavailable) after 3 attempts, next try in 8.0 s"
+
+UNKNOWN = "\N{EN DASH}"
+"""What the page shows of what is not known."""
 
 SELDOM = 3600.0
 """Seconds between two frames: there is one, and no other one comes."""
@@ -46,6 +55,68 @@ def test_the_words_come_first_and_then_the_figures(page: Page, stage: Stage) -> 
         expect(page.locator("#balance")).to_contain_text("every polled record is accounted for")
         expect(page.locator("#books")).to_contain_text("11,694")
         assert page.title() == "billing · kafka-sidecar"
+
+
+def test_what_is_shed_now_is_told_with_its_policy_its_reason_and_its_offsets(page: Page, stage: Stage) -> None:
+    stage.policies = {"clicks": Policy(Strategy.SAMPLE, sample_rate=None, priority=-2)}
+    stage.drops.note(Dropped(TopicPartition("clicks", 1), 1_200, 1_500, 250, DropReason.SAMPLE))
+    views = [partition(0), partition(1, "clicks", buffered=1_234, in_flight=100)]
+    for count in (0, 300):
+        books = replace(
+            BOOKS, polled={"clicks": 500 + count}, dropped={("clicks", "sample"): 100 + count * 4 // 5, ("orders", "poison"): 1}
+        )
+        stage.tell(*views, books=books)
+    with stage.serving() as server:
+        page.goto(address(server.port))
+        topics = page.locator("#topics tr")
+        expect(topics).to_have_count(2)
+        expect(topics.nth(0)).to_have_text("clicks1 partitionsample auto, priority -21,33420 %")
+        expect(topics.nth(1)).to_have_text(f"orders1 partitionblock0{UNKNOWN}")
+        sheds = page.locator("#sheds tr")
+        expect(sheds.nth(0)).to_have_text(re.compile(r"^clickssample · policy240/s340\[1\] 1,200.1,499until \d\d:\d\d:\d\d$"))
+        expect(sheds.nth(0)).to_have_attribute("data-tone", "warn")
+        expect(sheds.nth(1)).to_have_text(f"orderspoisonnot now1{UNKNOWN}")
+        assert sheds.nth(1).get_attribute("data-tone") is None
+
+
+def test_where_nothing_was_dropped_it_says_so(page: Page, stage: Stage) -> None:
+    stage.tell(partition(0), books=replace(BOOKS, dropped={("orders", "sample"): 0}))
+    with stage.serving() as server:
+        page.goto(address(server.port))
+        expect(page.locator("#sheds-none")).to_have_text("Nothing was dropped since the start.")
+        expect(page.locator("#sheds-table")).to_be_hidden()
+
+
+def test_the_breaker_says_why_it_is_open_and_when_it_probes_until_it_is_closed(page: Page, stage: Stage) -> None:
+    flow = replace(FLOW, breaker="open", breaker_reason="connection refused", next_probe_in=4.2)
+    stage.tell(partition(0), flow=flow)
+    with stage.serving() as server:
+        page.goto(address(server.port))
+        breaker = page.locator("#breaker")
+        expect(breaker).to_have_text("Circuit breaker open: connection refused · next probe in 4.2 s")
+        stage.tell(partition(0, committable=900, buffered=100, holds=("breaker",)), flow=flow)
+        expect(page.locator("#sentence")).to_contain_text("connection refused")
+        expect(breaker).to_have_text("Circuit breaker open · next probe in 4.2 s")
+        stage.tell(partition(0), flow=replace(flow, breaker="half_open", next_probe_in=None))
+        expect(breaker).to_have_text("Circuit breaker half open: connection refused")
+        stage.tell(partition(0))
+        expect(breaker).to_be_hidden()
+
+
+def test_the_flow_control_is_one_line_with_the_reason_of_its_last_turn(page: Page, stage: Stage) -> None:
+    stage.tell(partition(0), flow=replace(FLOW, concurrency_limit=1), search=SearchView())
+    with stage.serving() as server:
+        page.goto(address(server.port))
+        now, why = page.locator("#control-now"), page.locator("#control-why")
+        expect(now).to_have_text("500 records a batch, 100 ms at most until it is sent, 1 flush at once of 8 allowed.")
+        expect(why).to_have_text("No dial was turned yet.")
+        turn = Decision(NOW - 1, Dial.CONCURRENCY, 7, 8, "all 7 are in use: there is room for more")
+        stage.tell(partition(0), search=replace(SEARCH, decisions=(turn,)))
+        expect(now).to_contain_text("8 flushes at once, and no more are allowed. A flush costs 4 ms and 2 µs a record.")
+        expect(why).to_have_text("Last turn 3.0 s ago: concurrency 7 → 8: all 7 are in use: there is room for more")
+        turn = Decision(NOW + 1, Dial.INTERVAL, 0.1, 0.15, "slow")
+        stage.tell(partition(0), search=replace(SEARCH, decisions=(turn,)))
+        expect(why).to_have_text("Last turn 2.0 s ago: interval 100 ms → 150 ms: slow")
 
 
 def test_a_process_that_has_not_begun_says_so(page: Page, stage: Stage) -> None:

@@ -38,6 +38,9 @@ def test_it_shows_deliveries_and_failures_and_pauses_resumes_and_drains(
         expect(page.locator("#books")).to_contain_text("delivered1,000", timeout=LONG)
         expect(page.locator("#shown")).to_have_text(f"{it.partitions} assigned")
         expect(page.locator("#events")).to_contain_text("partitions.assigned")
+        expect(page.locator("#topics")).to_contain_text("block")
+        expect(page.locator("#sheds-none")).to_have_text("Nothing was dropped since the start.")
+        expect(page.locator("#control-now")).to_contain_text("records a batch")
 
         it.app.behave = answer(503)
         it.produce(400)

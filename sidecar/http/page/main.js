@@ -4,6 +4,7 @@
 import { add, begin } from "./charts.js";
 import "./actions.js";
 import { span } from "./format.js";
+import * as overload from "./overload.js";
 import { showAbout, showBooks, showEvents, showFigures, showWords, write } from "./panels.js";
 import * as table from "./table.js";
 
@@ -18,6 +19,7 @@ function connect() {
     const hello = JSON.parse(data);
     showAbout(hello.about);
     table.describe(hello);
+    overload.describe(hello);
     begin(hello);
   });
   source.addEventListener("frame", ({ data }) => show(JSON.parse(data)));
@@ -37,6 +39,10 @@ function show(frame) {
   if (frame.why === undefined) return; // the loop has not reported yet
   showWords(frame);
   showFigures(frame);
+  overload.showBreaker(frame);
+  overload.showControl(frame);
+  overload.showTopics(frame);
+  overload.showSheds(frame);
   showBooks(frame);
   showEvents(frame.events);
   table.update(frame.partitions);

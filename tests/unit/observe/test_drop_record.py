@@ -5,7 +5,7 @@ from typing import Any
 from sidecar.core.actions import Dropped
 from sidecar.core.books import DropReason
 from sidecar.core.records import TopicPartition
-from sidecar.observe.drop_record import INTENT, MOST_RANGES, DropRecord
+from sidecar.observe.drop_record import INTENT, MOST_RANGES, DropRecord, LastDrop
 
 T0, T1 = TopicPartition("clicks", 0), TopicPartition("clicks", 1)
 
@@ -80,3 +80,14 @@ def test_records_that_were_polled_and_dropped_again_are_listed_once() -> None:
 
 def test_each_reason_has_one_intent() -> None:
     assert set(INTENT) == set(DropReason)
+
+
+def test_the_last_range_of_each_topic_and_reason_is_the_one_that_was_made_longer_last() -> None:
+    seconds = iter((1.0, 2.0, 3.0, 4.0))
+    record = DropRecord(lambda: next(seconds))
+    for each in (drop(T0, 0, 10), drop(T1, 5, 9), drop(T0, 40, 50, DropReason.SAMPLE), drop(T0, 10, 30)):
+        record.note(each)
+    assert record.last() == {
+        ("clicks", "drop_oldest"): LastDrop(0, 0, 30, 4.0),
+        ("clicks", "sample"): LastDrop(0, 40, 50, 3.0),
+    }

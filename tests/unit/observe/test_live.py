@@ -1,17 +1,32 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import msgspec
 
+from sidecar.core.config import Policy, Strategy
+from sidecar.core.decisions import Decision, Dial
 from sidecar.core.snapshot import RetryView
+from sidecar.observe.drop_record import LastDrop
 from sidecar.observe.last_events import KEPT, LONGEST, LastEvents, LoggedEvent
-from sidecar.observe.live import About, Row, frame, hello
+from sidecar.observe.live import About, Also, Row, frame, hello
 from sidecar.observe.pulse import POINTS, Pulse
 from sidecar.observe.scene import Scene
+from sidecar.observe.topics import Shed, Topic
 from sidecar.observe.verdicts import Verdict
 from sidecar.runtime.report import Report
-from tests.unit.observe.reports import NOW, NOW_MS, ORDERS, a_partition, a_report, a_snapshot, log_ends
+from tests.unit.observe.reports import NOW, NOW_MS, ORDERS, SEARCH, a_partition, a_report, a_snapshot, log_ends
 
 ABOUT = About("1.2.3", "pod-7", "billing", ("orders",), "http://localhost:8080/records", 0.5, 0.8)
+
+
+NOTHING_ELSE = Also(lambda _topic: Policy(), dict, list)
+
+
+def seen(scene: Scene, also: Also = NOTHING_ELSE) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(frame(scene, also, NOW_MS)))
+    return document
 
 
 class Written:
@@ -43,7 +58,8 @@ def test_a_frame_is_json_and_has_a_row_with_its_verdict_for_each_partition() -> 
         retry=RetryView("answered 503", 1, 8.0, limited=False),
     )
     scene = Scene(a_report(a_snapshot(a_partition(), late)), log_ends(100, 110), NOW + 0.5)
-    document = msgspec.json.decode(msgspec.json.encode(frame(scene, [LoggedEvent(1.0, "info", "a", "b=c")], NOW_MS)))
+    also = replace(NOTHING_ELSE, events=lambda: [LoggedEvent(1.0, "info", "a", "b=c")])
+    document = seen(scene, also)
     fine, row = (dict(zip(Row._fields, values, strict=True)) for values in document["partitions"])
     assert (fine["verdict"], fine["lag_records"], fine["holds"]) == ("ok", 0, [])
     assert (row["verdict"], row["lag_seconds"], row["lag_records"], row["log_end"]) == ("downstream_down", 42.0, 40, 110)
@@ -55,12 +71,33 @@ def test_a_frame_is_json_and_has_a_row_with_its_verdict_for_each_partition() -> 
     assert document["events"] == [[1.0, "info", "a", "b=c"]]
 
 
+def test_a_frame_has_the_policies_what_is_shed_and_why_the_flow_control_decided() -> None:
+    decision = Decision(NOW - 3, Dial.CONCURRENCY, 4, 5, "there is room for more")
+    engine = a_snapshot(a_partition(buffered=70, in_flight=5), search=replace(SEARCH, decisions=(decision,)))
+    policy = Policy(Strategy.SAMPLE, sample_rate=None, priority=-2)
+    last = {("orders", "sample"): LastDrop(0, 10, 30, 5.0)}
+    document = seen(Scene(a_report(engine), None, NOW), Also(lambda _topic: policy, lambda: last, list))
+    assert document["topics"] == [["orders", "sample auto, priority -2", 1, 75, None]]
+    assert document["sheds"] == [["orders", "sample", "policy", 6, 0.0, [0, 10, 30, 5.0]]]
+    assert document["control"]["cost"]["fixed_seconds"] == 0.004
+    assert document["control"]["decision"] == {
+        "seconds_ago": 3.0,
+        "dial": "concurrency",
+        "before": 4,
+        "after": 5,
+        "reason": "there is room for more",
+    }
+    assert seen(Scene(a_report(), None, NOW))["control"]["decision"] is None
+
+
 def test_the_first_message_tells_what_the_columns_of_the_others_are() -> None:
     pulse = Pulse(a_report, lambda: None)
     pulse.beat()
     document = msgspec.json.decode(msgspec.json.encode(hello(ABOUT, pulse.points)))
     assert document["about"]["group"] == "billing"
     assert document["columns"] == list(Row._fields)
+    assert document["topic_columns"] == list(Topic._fields)
+    assert document["shed_columns"] == list(Shed._fields)
     assert document["verdicts"] == [verdict.value for verdict in Verdict]
     assert len(document["points"][0]) == len(document["series"])
 

@@ -1,0 +1,92 @@
+"""The topics of the live page: which policy each has, what of it is here, how much is kept, and what is shed, for which reason and where.
+
+Pure, from a report, its trend and the record of drops. Rates are records a second; what is not known is None.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from sidecar.core.books import DropReason
+from sidecar.core.config import Policy, Strategy
+from sidecar.observe.drop_record import INTENT, LastDrop
+from sidecar.observe.scene import Scene, span
+from sidecar.observe.trends import Rates
+
+LastDrops = Mapping[tuple[str, str], LastDrop]
+"""The last range of each topic and reason."""
+
+
+class Topic(NamedTuple):
+    """One topic: its ``policy`` in words, how many of its records are ``here``, and the share that was ``kept`` of what was polled of late."""
+
+    topic: str
+    policy: str
+    partitions: int
+    here: int
+    kept: float | None
+
+
+class Shed(NamedTuple):
+    """What was dropped of a topic for one reason: ``records`` since the start, ``rate`` of late, and the ``last`` range (None: it is not listed any more)."""
+
+    topic: str
+    reason: str
+    intent: str
+    records: int
+    rate: float
+    last: LastDrop | None
+
+
+def topics(scene: Scene, policy: Callable[[str], Policy]) -> list[Topic]:
+    """Return the topics that have a partition here, by name."""
+    here: Counter[str] = Counter()
+    partitions: Counter[str] = Counter()
+    for view in scene.report.engine.partitions:
+        here[view.tp.topic] += view.buffered + view.in_flight
+        partitions[view.tp.topic] += 1
+    return [
+        Topic(topic, words(policy(topic)), count, here[topic], _kept(scene.trend.latest, topic))
+        for topic, count in sorted(partitions.items())
+    ]
+
+
+def sheds(scene: Scene, last: LastDrops) -> list[Shed]:
+    """Return what was dropped since the start: first what is dropped now, the most of it first."""
+    rates = scene.trend.latest.dropped_of
+    found = [
+        Shed(topic, reason, INTENT[DropReason(reason)], records, rates.get((topic, reason), 0.0), last.get((topic, reason)))
+        for (topic, reason), records in scene.report.engine.books.dropped.items()
+        if records
+    ]
+    return sorted(found, key=lambda shed: (-shed.rate, -shed.records, shed.topic, shed.reason))
+
+
+def words(policy: Policy) -> str:
+    """Return a policy as people write it: ``sample auto, max_wait 5 s, priority -2``."""
+    parts = [_strategy(policy)]
+    lasting = (("max_block", policy.max_block), ("max_age", policy.max_age), ("max_wait", policy.max_wait))
+    parts += [f"{name} {_lasting(seconds)}" for name, seconds in lasting if seconds is not None]
+    parts += [f"priority {policy.priority}"] if policy.priority else []
+    parts += [f"weight {policy.weight:g}"] if policy.weight is not None else []
+    return ", ".join(parts)
+
+
+def _strategy(policy: Policy) -> str:
+    if policy.strategy is not Strategy.SAMPLE:
+        return str(policy.strategy.value)
+    return "sample auto" if policy.sample_rate is None else f"sample 1 in {policy.sample_rate:,}"
+
+
+def _lasting(seconds: float) -> str:
+    return f"{seconds:g} s" if seconds < 60 else span(seconds)  # noqa: PLR2004 -- of more, minutes say more
+
+
+def _kept(rates: Rates, topic: str) -> float | None:
+    polled = rates.polled_of.get(topic)
+    if not polled:
+        return None
+    dropped = sum(rate for (name, _reason), rate in rates.dropped_of.items() if name == topic)
+    return max(0.0, 1 - dropped / polled)
