@@ -18,6 +18,7 @@ import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple, cast
 
 RECORD_BYTES = 192
@@ -102,13 +103,15 @@ class Chunk:
 
     def pick(self, indexes: Sequence[int], weight: int) -> Chunk:
         """Return only the records at ``indexes`` (ascending, at least one); the records between become gaps."""
-        headers = None if self.headers is None else [self.headers[i] for i in indexes]
-        keys, values = [self.keys[i] for i in indexes], [self.values[i] for i in indexes]
+        first = indexes[0]
+        picked = itemgetter(*indexes) if len(indexes) > 1 else itemgetter(slice(first, first + 1))  # of one index it makes no sequence
+        headers = None if self.headers is None else picked(self.headers)
+        keys, values = picked(self.keys), picked(self.values)
         return Chunk(
             self.tp,
             self.epoch,
-            [self.offsets[i] for i in indexes],
-            [self.timestamps[i] for i in indexes],
+            picked(self.offsets),
+            picked(self.timestamps),
             keys,
             values,
             headers,
