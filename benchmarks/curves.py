@@ -38,10 +38,10 @@ def draw(results: Results, picture: Path) -> None:
 
 
 def short(number: float) -> str:
-    """Return a whole number with its thousands as a letter."""
+    """Return a number by its first three digits, with its thousands as a letter."""
     for unit, letter in UNITS.items():
         if number >= unit:
-            return f"{number / unit:g}{letter}"
+            return f"{number / unit:.3g}{letter}"
     return f"{number:g}"
 
 

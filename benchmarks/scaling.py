@@ -79,7 +79,7 @@ def _at_a_backlog(bench: Bench, names: Sequence[str], records: int) -> list[Pair
 
 def _behind(bench: Bench, topic: str, lag: int) -> Pair:
     """Consume some of the last ``lag`` records."""
-    limit = ("--records", str(min(lag, RECORDS)))
+    limit = ("--records", str(min(lag // PARTITIONS * PARTITIONS, RECORDS)))
     bare, ours = (_group_behind(bench.bootstrap, topic, lag) for _ in range(2))
     env = {"SIDECAR_KAFKA__GROUP_ID": ours}
     return bench.bare(topic, *limit, "--group", bare), bench.sidecar(topic, "discard:", *limit, env=env)

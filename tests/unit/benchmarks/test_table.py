@@ -45,7 +45,7 @@ def test_the_document_explains_every_measurement() -> None:
     assert not [name for name in MEASUREMENTS if f"`{name}`" not in text]
 
 
-@pytest.mark.parametrize(("number", "text"), [(0, "0"), (64, "64"), (4_096, "4.096k"), (500_000, "500k"), (10_000_000, "10M")])
+@pytest.mark.parametrize(("number", "text"), [(0, "0"), (64, "64"), (4_096, "4.1k"), (500_000, "500k"), (10_000_000, "10M")])
 def test_a_number_on_an_axis_is_short(number: int, text: str) -> None:
     assert short(number) == text
 
