@@ -7,7 +7,8 @@ concurrency-limits). Saturated and ``q < 0.75``: ``L`` grows by a tenth, at leas
 
 *The base.* Latencies are divided by what :mod:`sidecar.core.cost_fit` foretells for the size of their batch, so that sizes may differ. Of these the median
 counts, not the least: of lucky samples a minimum finds more the longer it looks, and sees a queue where there is none. Every :data:`PROBE_EVERY` seconds
-``L/2`` are let through for one window, so that the queue drains, and the base is measured anew; sooner where what was measured cannot be true any more: the latency
+``L/2`` are let through for one window, so that the queue drains, and the base is measured anew. Where flushes took plainly longer in it than before, half of that may be too many by now: it goes on
+with half as many, and again, until that makes them no faster. A probe comes sooner where what was measured cannot be true any more: the latency
 is well below the base, or stays although ``L`` shrank.
 
 *Failures.* A downstream that refuses (429) halves ``L`` at once; so do time-outs and errors, but for isolated ones (:data:`ISOLATED`). What failed is above
@@ -60,7 +61,7 @@ class Concurrency:
     def __init__(self, first: int, most: int) -> None:
         """Begin at ``first``, never above ``most``."""
         self.limit = min(first, most)
-        self.probing = False
+        self.probe: int | None = None
         self.base: float | None = None
         self.slowdown = 1.0
         self.queue = 0.0
@@ -68,6 +69,7 @@ class Concurrency:
         self._cost: Cost | None = None
         self._most = most
         self.starting = True
+        self._drained: float = inf
         self._goal: float = inf
         self._is_outage = False
         self._held_until = -inf
@@ -75,6 +77,11 @@ class Concurrency:
         self._probed_at = -inf
         self._shrunk_from: tuple[int, float] | None = None
         self._failed: deque[int] = deque(maxlen=2 * AROUND)
+
+    @property
+    def probing(self) -> bool:
+        """Whether a drain probe is on: :attr:`probe` flushes are let through."""
+        return self.probe is not None
 
     def failed(self, serial: int, now: float, *, refused: bool) -> Turn | None:
         """Take note that the flush that was started as number ``serial`` failed, ``refused`` where less was asked for; return the cut where it means one."""
@@ -93,14 +100,17 @@ class Concurrency:
         if refused or not (self._is_outage or (self.starting and self.limit == 1)):
             self.ceiling, self._goal = max(1, self.limit - 1), max(1, self.limit // 2)
         self._held_until, self._is_outage = now + HOLD, not refused
-        self.probing, self.starting = False, not refused and max(1, self.limit // 2) < self._goal
+        self.probe, self.starting = None, not refused and max(1, self.limit // 2) < self._goal
 
     def judge(self, window: Window, cost: Cost | None, hung: int, now: float) -> Turn | None:
         """Look at a window in which no dial was turned; return where to turn this one. ``hung`` of the flushes that are allowed are no load.
 
-        A probe begins and ends here, too, see :attr:`probing`.
+        A probe begins and ends here, too, see :attr:`probe`.
         """
         probed, self._is_outage = self.probing, False
+        if self.probe is not None and self._is_queued(window, self.probe):
+            self.probe //= 2
+            return None
         if probed or window.is_unqueued or self.base is None:
             self._measure(window, cost, now)
         median = window.median(self._cost)
@@ -108,14 +118,20 @@ class Concurrency:
         if probed:
             return None
         if self._is_probe_due(window, median, now):
-            self.probing = True
+            self.probe, self._drained = self.limit // 2, inf
             return None
         return self._step(window, median, now)
+
+    def _is_queued(self, window: Window, probe: int) -> bool:
+        """Whether a probe has to go on with half as many: flushes take plainly longer than they did, and it is not known yet that they do so with fewer."""
+        before, self._drained = self._drained, window.median(self._cost)
+        risen = self.base is not None and self._drained > PLAIN * self.base
+        return probe > 1 and risen and self._drained < HELPED * before
 
     def _measure(self, window: Window, cost: Cost | None, now: float) -> None:
         """Take the median of a window without a queue for the base, and the cost that is known by now for what sizes cost."""
         self._cost, self.base = cost, window.median(cost)
-        self.probing, self._shrunk_from = False, None
+        self.probe, self._shrunk_from = None, None
         self._probed_at = now
         self._probe_at = now + max(PROBE_EVERY, PROBE_SHARE * window.seconds(now))
 

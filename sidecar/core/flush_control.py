@@ -77,9 +77,9 @@ class FlushControl:
         return self.search.limit
 
     def allowed(self, now: float) -> int:
-        """Return how many flushes may run at ``now``: half of the limit in a drain probe, and another one for each that hangs, up to as many again."""
+        """Return how many flushes may run at ``now``: half of the limit or less in a drain probe, and another one for each that hangs, up to as many again."""
         limit = self.search.limit
-        most = _half(limit) if self.search.probing else limit
+        most = limit if self.search.probe is None else self.search.probe
         return min(self._limits.max_in_flight, most + min(limit, self._hung(now)))
 
     def next_hang(self, now: float) -> float | None:
@@ -137,12 +137,12 @@ class FlushControl:
 
     def _turn(self, records: int, seconds: float, now: float, *, filled: bool) -> None:
         """Turn one dial at most: at the end of a window first the concurrency where it is too much, else the size or the interval, else the concurrency."""
-        over, probing, turn = self.window.is_over(now), self.search.probing, None
+        over, probe, turn = self.window.is_over(now), self.search.probe, None
         if over:
             self._usual = self.window.usual
             beyond = max(0, self._hung(now) - self.search.limit)  # those that got no other place
             turn = self.search.judge(self.window, self.cost, beyond, now)
-        if probing != self.search.probing:
+        if probe != self.search.probe:
             self._begin_window(now)
         elif turn is not None and turn.limit < self.limit:
             self._turn_concurrency(turn, now)

@@ -111,8 +111,41 @@ def test_it_is_measured_at_once_when_fewer_flushes_take_as_long_as_before() -> N
     assert search.see(0.3) == 6
     search.see(0.3)
     assert search.dial.probing
-    search.see(0.3)
+    assert [search.see(0.3), search.see(0.3)] == [6, 6]  # no faster with one than with three: that is what they take
     assert search.see(0.3) == 7
+
+
+def probed(search: Search, *latencies: float) -> list[int | None]:
+    """Show a probe of 16 these latencies, window after window; return how many were let through in each, and after the last."""
+    search.dial.limit, search.now = 16, search.now + 2 * PROBE_EVERY
+    search.see(0.115)
+    let_through = [search.dial.probe]
+    for seconds in latencies:
+        search.see(seconds)
+        let_through.append(search.dial.probe)
+    return let_through
+
+
+def test_a_probe_that_still_sees_a_queue_goes_on_with_half_as_many() -> None:
+    search = settled(16)
+    assert probed(search, 0.4, 0.2, 0.1) == [8, 4, 2, None]
+    assert search.dial.base == 0.1
+
+
+def test_a_probe_goes_no_further_than_to_one_flush() -> None:
+    search = settled(16)
+    assert probed(search, 0.8, 0.4, 0.2, 0.15) == [8, 4, 2, 1, None]
+    assert search.dial.base == 0.15
+
+
+def test_a_probe_in_which_fewer_are_no_faster_has_found_the_base() -> None:
+    search = settled(16)
+    assert probed(search, 0.5, 0.5) == [8, 4, None]
+    assert search.dial.base == 0.5
+
+
+def test_a_probe_that_sees_about_what_the_last_one_did_takes_one_window() -> None:
+    assert probed(settled(16), 0.12) == [8, None]
 
 
 def test_it_goes_on_shrinking_when_that_helps() -> None:

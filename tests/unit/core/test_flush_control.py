@@ -196,7 +196,7 @@ def test_an_application_that_gives_little_to_do_never_makes_it_grow() -> None:
 
 def test_a_drain_probe_lets_half_of_them_through() -> None:
     client = Client(first_in_flight=8)
-    client.control.search.probing = True
+    client.control.search.probe = 4
     assert client.control.allowed(client.now) == 4
 
 
