@@ -104,7 +104,9 @@ class Chunk:
     def pick(self, indexes: Sequence[int], weight: int) -> Chunk:
         """Return only the records at ``indexes`` (ascending, at least one); the records between become gaps."""
         first = indexes[0]
-        picked = itemgetter(*indexes) if len(indexes) > 1 else itemgetter(slice(first, first + 1))  # of one index it makes no sequence
+        picked = (
+            itemgetter(*indexes) if len(indexes) > 1 else itemgetter(slice(first, first + 1))
+        )  # of one index it makes no sequence
         headers = None if self.headers is None else picked(self.headers)
         keys, values = picked(self.keys), picked(self.values)
         return Chunk(
