@@ -2,7 +2,7 @@
 
 *The law.* A downstream that serves flushes without a queue takes the same time for each, however many run. With ``L`` allowed, ``m`` the median of the
 latencies in a window and ``base`` what it is without a queue, ``q = L·(1 - base/m)`` of them wait, by Little's law (TCP Vegas: Brakmo and Peterson, 1995; Netflix's
-concurrency-limits). Saturated and ``q < 0.75``: ``L`` grows by a tenth, at least 1. At the start it doubles until a queue is plain to see, and then goes back to ``L - q + 1``.
+concurrency-limits). Saturated, ``q < 1.5`` and ``m < 1.75·base``: ``L`` grows by a tenth, at least 1. At the start it doubles until a queue is plain to see, and then goes back to ``L - q + 1``.
 ``q > 3``: ``L`` shrinks by ``q/2``, at least 1. Between, there is a queue long enough to keep the downstream busy and short enough to cost little.
 
 *The base.* Latencies are divided by what :mod:`sidecar.core.cost_fit` foretells for the size of their batch, so that sizes may differ. Of these the median
@@ -12,7 +12,7 @@ with half as many, and again, until that makes them no faster. A probe comes soo
 is well below the base, or stays although ``L`` shrank.
 
 *Failures.* A downstream that refuses (429) halves ``L`` at once; so do time-outs and errors, but for isolated ones (:data:`ISOLATED`). What failed is above
-the ceiling for :data:`HOLD` seconds. Time-outs and errors with no whole window between them are one outage: once it is over, ``L`` doubles as at the start, up to half of what
+the ceiling for :data:`HOLD` seconds, and ``L`` goes half of the way back to it at each step (the binary search increase of BIC: Xu, Harfoush and Rhee, 2004). Time-outs and errors with no whole window between them are one outage: once it is over, ``L`` doubles as at the start, up to half of what
 it was before (TCP's slow start and its threshold: RFC 5681, 3.1). Flushes that hang are no load: for each another one may run, up to ``L`` of them, and ``q`` leaves out the others.
 
 *Application-limited.* ``L`` grows only if flushes waited for a place: most of a window's were started in the place of one that just ended.
@@ -27,7 +27,9 @@ from math import inf
 from sidecar.core.cost_fit import Cost
 from sidecar.core.window import Window
 
-LOW, HIGH = 0.75, 3.0
+LOW, HIGH = 1.5, 3.0
+LONG = 1.75
+"""Flushes that take so many times as long as alone wait long enough, however few they are."""
 PLAIN = 1.25
 """At the start, with a base of few flushes, only a latency above the base by this factor tells of a queue."""
 PROBE_EVERY = 10.0
@@ -162,19 +164,23 @@ class Concurrency:
             self._shrunk_from = self._shrunk_from or (self.limit, median)
             return self._shrink(self.limit - max(1, int(self.queue / 2)))
         self._shrunk_from = None
-        is_free = self.starting or self.queue < LOW
+        is_free = self.starting or (self.queue < LOW and self.slowdown < LONG)
         return self._grow(now) if is_free and window.is_saturated else None
 
     def _grow(self, now: float) -> Turn | None:
         if now >= self._held_until:
             self.ceiling = None
         most = self._most if self.ceiling is None else min(self._most, self.ceiling)
-        limit = min(most, self.limit * 2 if self.starting else self.limit + max(1, self.limit // 10))
+        limit = min(most, self.limit * 2 if self.starting else self.limit + max(1, self.limit // 10, self._way_back() // 2))
         if self.starting and limit >= self._goal:
             limit, self.starting = min(limit, int(self._goal)), False
         if limit <= self.limit:
             return None
         return Turn(limit, f"all {self.limit} are in use and {self.queue:.1f} of them wait: there is room for more")
+
+    def _way_back(self) -> int:
+        """Return how far it is to the ceiling; below it nothing failed."""
+        return 0 if self.ceiling is None else self.ceiling - self.limit
 
     def _shrink(self, limit: int) -> Turn | None:
         if limit >= self.limit:

@@ -60,7 +60,9 @@ def test_it_goes_no_further_than_allowed() -> None:
         pytest.param(8, 1.0, 9, id="no queue: one more"),
         pytest.param(30, 1.0, 33, id="no queue: a tenth more"),
         pytest.param(8, 1.08, 9, id="0.6 wait"),
-        pytest.param(8, 1.15, 8, id="1 waits: left alone"),
+        pytest.param(8, 1.15, 9, id="1 waits"),
+        pytest.param(8, 1.25, 8, id="1.6 wait: left alone"),
+        pytest.param(2, 2.0, 2, id="1 waits, but twice as long as it takes: left alone"),
         pytest.param(8, 1.5, 8, id="2.7 wait: left alone"),
         pytest.param(8, 2.0, 6, id="4 wait: two fewer"),
         pytest.param(40, 2.0, 30, id="20 wait: ten fewer"),
@@ -86,7 +88,7 @@ def test_the_base_is_measured_anew_from_time_to_time_with_half_of_them() -> None
     search = settled(8)
     seen = 0
     while not search.dial.probing:
-        search.see(0.115)
+        search.see(0.13)
         seen += 1
     assert seen < PROBE_EVERY * 2 + 1
     assert search.see(0.05) == 8
@@ -158,7 +160,7 @@ def test_a_refusal_halves_and_what_was_refused_is_not_tried_again_for_a_while() 
     assert search.fail(100, refused=True) == 8
     assert search.reason == "the downstream refused for its rate: halved, and not above 15 for 10 s"
     limits = [search.see(0.1) for _ in range(int(HOLD) - 1)]
-    assert limits == [9, 10, 11, 12, 13, 14, 15, 15, 15]
+    assert limits == [11, 13, 14, 15, 15, 15, 15, 15, 15]
     assert [search.see(0.1) for _ in range(3)][-1] > 15
 
 
