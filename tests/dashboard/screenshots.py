@@ -1,7 +1,7 @@
 """``make screenshots``: the pictures of the live page in docs/images, of a real sidecar on a real Kafka with an application that fails in part.
 
 A topic of 12 partitions is produced to for two minutes, with a surge in between. The application is slow, and from some moment on it answers 503
-to batches with records of three partitions. Each second's records of a partition come together and fill batches of their own.
+to batches with records of three partitions. Beside it runs a topic of low priority that may be sampled. Each second's records of a partition come together and fill batches of their own.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ VALUE = b'{"total": 12.5, "note": "%s"}' % (b"x" * 100)
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 TOPIC = "orders"
 PARTITIONS = 12
+SAMPLED, SAMPLED_PARTITIONS = "telemetry", 4
+POLICIES = (
+    '[{"topic": "orders", "priority": 2}, {"topic": "telemetry", "strategy": "sample", "sample_rate": "auto", "priority": -2}]'
+)
 FAILING = {3, 7, 11}
 SECONDS = 150
 FAILS_AFTER = 108
@@ -43,7 +47,7 @@ class Moody:
 
     def __call__(self, request: Request) -> Reply:
         """Treat one request."""
-        if self.fails and FAILING & {line["partition"] for line in request.lines}:
+        if self.fails and FAILING & {line["partition"] for line in request.lines if line["topic"] == TOPIC}:
             return Reply(503)
         self._never.wait(0.02 + len(request.lines) * 0.001)
         return Reply()
@@ -59,22 +63,24 @@ def main() -> None:
         Application(moody) as app,
     ):
         create_topic(kafka.bootstrap, TOPIC, PARTITIONS)
+        create_topic(kafka.bootstrap, SAMPLED, SAMPLED_PARTITIONS)
         settings = {
             "KAFKA__GROUP_ID": "billing",
             "BUFFER__MAX_MESSAGES": "25000",
+            "TOPIC_POLICIES": POLICIES,
             "RETRY__MAX_WAIT": "30s",
             "FLUSH__MAX_BATCH": str(BATCH),
             "FLUSH__MIN_INTERVAL": "200ms",
             "FLUSH__MAX_INTERVAL": "1s",
         }
-        with SidecarProcess(sidecar_environ(kafka.bootstrap, TOPIC, app.url, **settings), Path(folder)) as sidecar:
+        with SidecarProcess(sidecar_environ(kafka.bootstrap, f"{TOPIC},{SAMPLED}", app.url, **settings), Path(folder)) as sidecar:
             sidecar.wait_ready()
             _traffic(kafka.bootstrap, moody)
             with chromium() as browser:
                 address = f"http://127.0.0.1:{sidecar.port}/"
                 for name, scheme, width, height, scale in (
-                    ("page-light", "light", 1280, 1190, 1.25),
-                    ("page-dark", "dark", 1280, 1190, 1.25),
+                    ("page-light", "light", 1280, 1490, 1.25),
+                    ("page-dark", "dark", 1280, 1490, 1.25),
                     ("page-phone", "light", 390, 844, 1.5),
                 ):
                     context = browser.new_context(
@@ -92,6 +98,11 @@ def _traffic(bootstrap: str, moody: Moody) -> None:
         moody.fails = second >= FAILS_AFTER
         count = SURGE_PACE if second in SURGE else PACE
         produce(bootstrap, TOPIC, (Message(VALUE, partition=partition) for partition in range(PARTITIONS) for _ in range(count)))
+        produce(
+            bootstrap,
+            SAMPLED,
+            (Message(VALUE, partition=partition) for partition in range(SAMPLED_PARTITIONS) for _ in range(PACE)),
+        )
         time.sleep(max(0.0, began + second + 1 - time.monotonic()))
 
 

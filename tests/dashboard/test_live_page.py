@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from sidecar.core.actions import Dropped
 from sidecar.core.books import DropReason
 from sidecar.core.config import Policy, Strategy
+from sidecar.core.cost_fit import Cost
 from sidecar.core.decisions import Decision, Dial
 from sidecar.core.records import TopicPartition
 from sidecar.core.snapshot import SearchView
@@ -115,8 +116,10 @@ def test_the_flow_control_is_one_line_with_the_reason_of_its_last_turn(page: Pag
         expect(now).to_contain_text("8 flushes at once, and no more are allowed. A flush costs 4 ms and 2 µs a record.")
         expect(why).to_have_text("Last turn 3.0 s ago: concurrency 7 → 8: all 7 are in use: there is room for more")
         turn = Decision(NOW + 1, Dial.INTERVAL, 0.1, 0.15, "slow")
-        stage.tell(partition(0), search=replace(SEARCH, decisions=(turn,)))
+        nonsense = Cost(-0.018, 0.002, 0.001, 200.0, 60.0, 0.1, 0.001)
+        stage.tell(partition(0), search=replace(SEARCH, decisions=(turn,), cost=nonsense))
         expect(why).to_have_text("Last turn 2.0 s ago: interval 100 ms → 150 ms: slow")
+        expect(now).not_to_contain_text("costs")
 
 
 def test_a_process_that_has_not_begun_says_so(page: Page, stage: Stage) -> None:

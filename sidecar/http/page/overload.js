@@ -29,7 +29,8 @@ export function showControl({ flow, control }) {
     `${format.span(flow.interval)} at most until it is sent`,
     `${plural(flow.concurrency_limit, "flush", "flushes")} at once${most}`,
   ];
-  const costs = cost ? ` A flush costs ${fine(cost.fixed_seconds)} and ${fine(cost.per_record_seconds)} a record.` : "";
+  const costs = cost && cost.fixed_seconds >= 0 && cost.per_record_seconds >= 0 // sizes that were too alike make nonsense of the fit
+    ? ` A flush costs ${fine(cost.fixed_seconds)} and ${fine(cost.per_record_seconds)} a record.` : "";
   write("control-now", `${parts.join(", ")}.${costs}`);
   write("control-why", decision ? `Last turn ${format.span(Math.floor(decision.seconds_ago))} ago: ${turned(decision)}` : "No dial was turned yet.");
 }
