@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from sidecar.core.errors import ConfigurationError
 from sidecar.manifest.wish import Wish
 from sidecar.settings import kafka_properties, load_settings
+from sidecar.settings.container import Container
 from sidecar.settings.environment import SECRETS_DIR, Problem, is_secret_option, known
 from sidecar.settings.load import listed
 from sidecar.settings.units import size
@@ -29,7 +30,7 @@ def check(wish: Wish) -> None:
     if files := list(_files(wish)):
         raise ConfigurationError(listed(files))
     if not set(REQUIRED) & set(wish.secrets):  # what is in a Secret is not known here, so the rest cannot be judged
-        load_settings({**wish.settings}, lambda: size(wish.memory))
+        load_settings({**wish.settings}, lambda: Container(size(wish.memory)))
     problems = [*_secrets(wish), *_shape(wish), *_hooks(wish), *_times(wish)]
     if problems:
         raise ConfigurationError(listed(problems))

@@ -89,7 +89,7 @@ def _chosen_because(prop: str) -> str:
         return "fixed"
     if prop == "group.instance.id":
         return "the pod's name"
-    return "from SIDECAR_MEMORY__LIMIT" if prop == "queued.max.messages.kbytes" else "default"
+    return "from SIDECAR_MEMORY__LIMIT" if prop in kafka_properties.FROM_MEMORY else "default"
 
 
 def shown(name: str, text: str) -> str:

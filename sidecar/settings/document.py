@@ -11,8 +11,6 @@ from pydantic.fields import FieldInfo
 from sidecar.settings import kafka_properties
 from sidecar.settings.describe import shown_default
 from sidecar.settings.environment import fields
-from sidecar.settings.memory import FETCH_MAX_BYTES, prefetch_of
-from sidecar.settings.units import as_size
 from sidecar.writers.options import Option
 from sidecar.writers.registry import schemes
 
@@ -62,22 +60,14 @@ Refused, with the reason:
 MEMORY = """
 ## Memory
 
-`SIDECAR_MEMORY__LIMIT` covers the whole process:
-
-    limit  =  64 MiB (interpreter, libraries, client)
-           +  prefetch: SIDECAR_KAFKA__QUEUED_MAX_MESSAGES_KBYTES (1/32 of the limit, 2 to 16 MiB),
-              and two answers of SIDECAR_KAFKA__FETCH_MAX_BYTES ({fetch})
-           +  SIDECAR_BUFFER__MAX_BYTES (half of the rest; what is in flight included)
-           +  2 x SIDECAR_FLUSH__MAX_IN_FLIGHT x SIDECAR_FLUSH__MAX_BATCH_BYTES (what batches become on their way: the other half)
-
-Numbers that do not fit are refused at the start, with the sum.
+`SIDECAR_MEMORY__LIMIT` covers the whole process. How it is split into what Kafka's client fetches, the buffer, and what is on its way to the
+downstream is in [MEMORY.md](MEMORY.md). Numbers that do not fit are refused at the start, with the sum.
 """
 
 
 def markdown() -> str:
     """Return the reference."""
-    parts = [HEAD, *_settings(), WRITERS, *_writers(), KAFKA, *_kafka(), REFUSED, *_refused()]
-    return "".join(parts) + MEMORY.format(fetch=as_size(FETCH_MAX_BYTES))
+    return "".join([HEAD, *_settings(), WRITERS, *_writers(), KAFKA, *_kafka(), REFUSED, *_refused(), MEMORY])
 
 
 def _settings() -> Iterator[str]:
@@ -115,8 +105,9 @@ def _schemes_by_option() -> Iterator[tuple[tuple[str, Option], list[str]]]:
 
 
 def _kafka() -> Iterator[str]:
-    chosen = kafka_properties.defaults(prefetch_of(0), FETCH_MAX_BYTES, classic=True)
-    chosen["queued.max.messages.kbytes"] = "from `SIDECAR_MEMORY__LIMIT`"
+    chosen = kafka_properties.defaults(0, 0, classic=True) | dict.fromkeys(
+        kafka_properties.FROM_MEMORY, "from `SIDECAR_MEMORY__LIMIT`"
+    )
     for name in sorted(kafka_properties.ALLOWED):
         default = str(chosen[name]).lower() if isinstance(chosen.get(name), bool) else chosen.get(name, "")
         yield f"| `{kafka_properties.setting_of(name)}` | {default} |\n"

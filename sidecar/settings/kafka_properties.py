@@ -143,6 +143,9 @@ REFUSED: Mapping[str, str] = {
 }
 """Beginnings of properties, and why they may not be set."""
 
+LEAST_SENT = 1000
+"""The smallest ``message.max.bytes`` that the client takes."""
+
 _OF_THE_BROKER = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy")
 """With the new group protocol these are the broker's to say; the client refuses them."""
 
@@ -222,6 +225,7 @@ def defaults(prefetch: int, fetch_max_bytes: int, *, classic: bool) -> dict[str,
 
     Small fetches make a hold cheap: what is prefetched when a partition is paused is thrown away and fetched again.
     The backoff of a full queue is short, since at its default of a second a held partition would start late.
+    A consumer sends no messages; but the client refuses answers that are smaller than what it may send.
     """
     chosen: dict[str, str | int | bool] = {
         "allow.auto.create.topics": False,
@@ -231,6 +235,7 @@ def defaults(prefetch: int, fetch_max_bytes: int, *, classic: bool) -> dict[str,
         "fetch.queue.backoff.ms": 10,
         "group.protocol": "classic",
         "isolation.level": "read_committed",
+        "message.max.bytes": LEAST_SENT,
         "queued.max.messages.kbytes": prefetch // 1024,
         "queued.min.messages": 1000,
         "socket.keepalive.enable": True,
@@ -238,6 +243,9 @@ def defaults(prefetch: int, fetch_max_bytes: int, *, classic: bool) -> dict[str,
     }
     return chosen | ({"partition.assignment.strategy": "cooperative-sticky"} if classic else {})
 
+
+FROM_MEMORY = frozenset({"fetch.max.bytes", "queued.max.messages.kbytes"})
+"""What follows from the memory number, unless it is set."""
 
 FIXED: Mapping[str, str | int | bool] = {
     "enable.auto.commit": False,

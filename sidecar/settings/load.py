@@ -11,11 +11,12 @@ from pydantic_settings import EnvSettingsSource
 
 from sidecar.core.errors import ConfigurationError
 from sidecar.settings import dead_letters, kafka_properties, memory, topic_policies
+from sidecar.settings.container import Container, container
 from sidecar.settings.environment import TOKEN, Given, Problem, fields, read
 from sidecar.settings.model import PREFIX, Settings, Writer
 from sidecar.settings.parts import max_poll_interval, writer_kind_of
 from sidecar.settings.token_file import TokenFile
-from sidecar.settings.units import as_duration
+from sidecar.settings.units import as_duration, as_size
 from sidecar.writers import health
 
 Environ = Mapping[str, str]
@@ -32,7 +33,7 @@ ANYTHING = {
 """Stands for what is required and is missing or wrong, while the others are looked at; nothing contradicts it."""
 
 
-def load_settings(environ: Environ, limit_of_container: Callable[[], int | None] = memory.container_limit) -> Settings:
+def load_settings(environ: Environ, around: Callable[[], Container] = container) -> Settings:
     """Return the settings of ``environ``. Raises ConfigurationError, which lists every problem: its setting, what is wrong, the mend."""
     given, problems = read(environ)
     settings, wrong_values = _validated(given)
@@ -41,11 +42,11 @@ def load_settings(environ: Environ, limit_of_container: Callable[[], int | None]
     problems += _writer_problems(_section("SIDECAR_WRITER__", given))
     problems += _health_problems(given)
     if settings is None:
-        problems += _contradictions_of_the_others(given, {problem.name for problem in wrong_values}, limit_of_container)
+        problems += _contradictions_of_the_others(given, {problem.name for problem in wrong_values}, around)
     else:
         problems += _contradictions(settings)
         settings = _following_its_file(_named_after_pod(settings, environ), given)
-        settings, does_not_fit = _with_memory(settings, limit_of_container)
+        settings, does_not_fit = _with_memory(settings, around)
         problems += does_not_fit
     if problems or settings is None:
         raise ConfigurationError(listed(problems))
@@ -106,13 +107,13 @@ def _where_in_the_list(path: tuple[int | str, ...]) -> str:
 
 
 def _contradictions_of_the_others(
-    given: Mapping[str, Given], wrong: set[str], limit_of_container: Callable[[], int | None]
+    given: Mapping[str, Given], wrong: set[str], around: Callable[[], Container]
 ) -> Iterator[Problem]:
     """Yield the contradictions between the settings that are right by themselves; what concerns a wrong one is not known yet."""
     right = {name: said for name, said in given.items() if name not in wrong}
     settings, further = _validated(ANYTHING | right)
     assert settings is not None, further  # noqa: S101 -- each of them was right before
-    found = [*_contradictions(settings), *_with_memory(settings, limit_of_container)[1]]
+    found = [*_contradictions(settings), *_with_memory(settings, around)[1]]
     yield from (problem for problem in found if not any(name in str(problem) for name in wrong))
 
 
@@ -141,9 +142,10 @@ def _following_its_file(settings: Settings, given: Mapping[str, Given]) -> Setti
     return settings.model_copy(update={"http": settings.http.model_copy(update={"token": followed})})
 
 
-def _with_memory(settings: Settings, limit_of_container: Callable[[], int | None]) -> tuple[Settings, list[Problem]]:
-    """Return the settings with the memory number split, and what does not fit into it."""
-    limit = settings.memory.limit or limit_of_container() or memory.DEFAULT_LIMIT
+def _with_memory(settings: Settings, around: Callable[[], Container]) -> tuple[Settings, list[Problem]]:
+    """Return the settings with the memory number split, and what does not fit into it, or is more than the container has."""
+    allowed = around()
+    limit = settings.memory.limit or allowed.limit or memory.DEFAULT_LIMIT
     wanted = memory.Shares(*_fetched(settings), settings.buffer.max_bytes or 0, settings.flush.max_batch_bytes or 0)
     shares, problems = memory.split(limit, wanted, settings.flush.max_in_flight)
     chosen = {
@@ -151,16 +153,26 @@ def _with_memory(settings: Settings, limit_of_container: Callable[[], int | None
         "buffer": settings.buffer.model_copy(update={"max_bytes": shares.buffer}),
         "flush": settings.flush.model_copy(update={"max_batch_bytes": shares.batch}),
     }
-    return settings.model_copy(update=chosen), problems
+    return settings.model_copy(update=chosen), [*_more_than_there_is(limit, allowed), *problems]
+
+
+def _more_than_there_is(limit: int, allowed: Container) -> Iterator[Problem]:
+    if allowed.ends_above is not None and limit > allowed.ends_above:
+        yield Problem(
+            "SIDECAR_MEMORY__LIMIT",
+            f"{as_size(limit)} is more than the container's limit of {as_size(allowed.ends_above)}, at which the kernel ends the process: "
+            "leave it out, lower it, or raise the container's limit",
+        )
 
 
 def _fetched(settings: Settings) -> tuple[int, int]:
-    """Return what the client may keep fetched, 0 where that was left open, and the size of its answers, in bytes."""
+    """Return what the client may keep fetched, and the size of its answers, in bytes; 0 what was left open."""
     given = kafka_properties.given_properties(settings.kafka)
-    numbers = {name: max(0, kafka_properties.whole_number(text) or 0) for name, text in given.items()}
-    # The client itself raises the first of these two to the second.
-    fetch = max(numbers.get("fetch.max.bytes", memory.FETCH_MAX_BYTES), numbers.get("message.max.bytes", 0))
-    return numbers.get("queued.max.messages.kbytes", 0) * 1024, fetch
+    prefetch, *fetch = (
+        max(0, kafka_properties.whole_number(given.get(name, "")) or 0)
+        for name in ("queued.max.messages.kbytes", "fetch.max.bytes", "message.max.bytes")
+    )
+    return prefetch * 1024, max(fetch)  # the client refuses a smaller first than second
 
 
 def _contradictions(settings: Settings) -> Iterator[Problem]:

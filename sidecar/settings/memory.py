@@ -1,11 +1,13 @@
-"""The one memory number, and how it is split.
+"""The one memory number, and how it is split; docs/MEMORY.md tells why, and what was measured.
 
 ::
 
-    limit  =  base  +  prefetch  +  buffer  +  serialised
+    limit  =  base  +  prefetch  +  answers  +  buffer  +  serialised
 
     base        64 MiB: the interpreter, the libraries and the client's threads, measured with an empty buffer
-    prefetch    what librdkafka keeps fetched: queued.max.messages.kbytes (1/32 of the limit, 2 .. 16 MiB), and two answers of fetch.max.bytes
+    prefetch    what librdkafka keeps fetched: queued.max.messages.kbytes (1/32 of the limit, 2 .. 16 MiB)
+    answers     what comes on top, since the client has one answer under way from each broker, and unpacks it as a whole:
+                6 x 20 x fetch.max.bytes, which is chosen so that this is 1/8 of the limit (64 .. 256 KiB)
     buffer      half of the rest: SIDECAR_BUFFER__MAX_BYTES. It includes what is in flight
     serialised  the other half: what batches in flight become on their way, up to twice their size each:
                 2 x SIDECAR_FLUSH__MAX_IN_FLIGHT x SIDECAR_FLUSH__MAX_BATCH_BYTES
@@ -13,9 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 
 from sidecar.settings.environment import Problem
 from sidecar.settings.units import as_size
@@ -23,15 +23,19 @@ from sidecar.settings.units import as_size
 MIB = 1024**2
 DEFAULT_LIMIT = 512 * MIB
 BASE = 64 * MIB
-FETCH_MAX_BYTES = MIB
 LEAST_REST = 16 * MIB
 LEAST_BATCH = 256 * 1024
 MOST_BATCH_BYTES = 8 * MIB
+LEAST_FETCH = 64 * 1024
+MOST_FETCH = 256 * 1024
+BROKERS = 6
+"""How many brokers are taken to answer at the same time."""
+
+UNPACKED = 20
+"""How many times its size an answer takes in the client: batches that were compressed 10:1, and some 200 bytes around each record."""
+
 SERIALISED = 2
 """How many times its size a batch can take, written as text: base64 and names, or escapes."""
-
-_UNLIMITED = 2**60
-"""cgroup v1 says this or more where there is no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +53,20 @@ def prefetch_of(limit: int) -> int:
     return max(2 * MIB, min(16 * MIB, limit // 32))
 
 
+def fetch_of(limit: int) -> int:
+    """Return how large one answer of a broker may be."""
+    return max(LEAST_FETCH, min(MOST_FETCH, limit // (8 * BROKERS * UNPACKED)))
+
+
 def split(limit: int, wanted: Shares, in_flight: int) -> tuple[Shares, list[Problem]]:
     """Return the shares, those that are 0 in ``wanted`` chosen; and what cannot work, with the numbers."""
-    prefetch = wanted.prefetch or prefetch_of(limit)
-    taken = BASE + prefetch + 2 * wanted.fetch
-    rest = limit - taken
+    prefetch, fetch = _fetched(limit, wanted)
+    rest = limit - _taken(prefetch, fetch)
     buffer = wanted.buffer or max(rest - _serialised(wanted.batch, in_flight) if wanted.batch else rest // 2, 0)
     batch = wanted.batch or max(min(MOST_BATCH_BYTES, (rest - buffer) // (SERIALISED * in_flight)), 0)
-    shares = Shares(prefetch, wanted.fetch, buffer, batch)
+    shares = Shares(prefetch, fetch, buffer, batch)
     if rest < LEAST_REST:
-        return shares, [_too_small(limit, taken, _least_limit(wanted))]
+        return shares, [_too_small(limit, shares, _least_limit(wanted))]
     if buffer + _serialised(batch, in_flight) > rest or not buffer:
         return shares, [_does_not_fit(limit, rest, shares, in_flight)]
     if not wanted.batch and batch < LEAST_BATCH:
@@ -66,31 +74,13 @@ def split(limit: int, wanted: Shares, in_flight: int) -> tuple[Shares, list[Prob
     return shares, []
 
 
-def container_limit(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int | None:
-    """Return the memory limit of this process's cgroup (v2 or v1), in bytes; None where there is none."""
-    limits = [limit for path in _limit_files(root, own) if (limit := _limit_in(path)) is not None]
-    return min(limits, default=None)
+def _fetched(limit: int, wanted: Shares) -> tuple[int, int]:
+    """Return what is kept fetched, and one answer: never less than what is chosen, so that who has more brokers can ask for smaller ones."""
+    return wanted.prefetch or prefetch_of(limit), max(wanted.fetch, fetch_of(limit))
 
 
-def _limit_files(root: Path, own: Path) -> Iterator[Path]:
-    """Yield where a limit may be written: in a container at the root; without a cgroup namespace at the process's own place, and above it."""
-    try:
-        lines = own.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    own_places = [PurePosixPath(line.split(":", 2)[2]) for line in lines if line.startswith("0::") or ":memory:" in line]
-    for place in {PurePosixPath("/"), *own_places, *(above for own_place in own_places for above in own_place.parents)}:
-        below = str(place).lstrip("/")
-        yield root / below / "memory.max"
-        yield root / "memory" / below / "memory.limit_in_bytes"
-
-
-def _limit_in(path: Path) -> int | None:
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except OSError:
-        return None
-    return int(text) if text.isdigit() and int(text) < _UNLIMITED else None
+def _taken(prefetch: int, fetch: int) -> int:
+    return BASE + prefetch + BROKERS * UNPACKED * fetch
 
 
 def _serialised(batch: int, in_flight: int) -> int:
@@ -98,18 +88,19 @@ def _serialised(batch: int, in_flight: int) -> int:
 
 
 def _least_limit(wanted: Shares) -> int:
-    """Return the smallest limit that is large enough, in whole MiB: the prefetch grows with it."""
+    """Return the smallest limit that is large enough, in whole MiB: what is fetched grows with it."""
     limit = BASE
-    while limit < BASE + (wanted.prefetch or prefetch_of(limit)) + 2 * wanted.fetch + LEAST_REST:
+    while limit < _taken(*_fetched(limit, wanted)) + LEAST_REST:
         limit += MIB
     return limit
 
 
-def _too_small(limit: int, taken: int, least: int) -> Problem:
+def _too_small(limit: int, shares: Shares, least: int) -> Problem:
     return Problem(
         "SIDECAR_MEMORY__LIMIT",
-        f"{as_size(limit)} is too small: the process and the client's prefetch take {as_size(taken)}, and the buffer needs "
-        f"{as_size(LEAST_REST)} more. Give it {as_size(least)} or more, or raise the container's limit",
+        f"{as_size(limit)} is too small: the process ({as_size(BASE)}), the client's prefetch ({as_size(shares.prefetch)}) and "
+        f"{BROKERS} x {UNPACKED} x its fetch.max.bytes ({as_size(shares.fetch)}) take {as_size(_taken(shares.prefetch, shares.fetch))}, "
+        f"and the buffer needs {as_size(LEAST_REST)} more. Give it {as_size(least)} or more, or raise the container's limit",
     )
 
 

@@ -62,9 +62,10 @@ def engine_config(settings: Settings) -> EngineConfig:
 def consumer_config(settings: Settings) -> dict[str, str | int | bool]:
     """Return the properties of the Kafka consumer."""
     given = kafka_properties.given_properties(settings.kafka)
+    limit = _known(settings.memory.limit)
     chosen = kafka_properties.defaults(
-        memory.prefetch_of(_known(settings.memory.limit)),
-        memory.FETCH_MAX_BYTES,
+        memory.prefetch_of(limit),
+        max(memory.fetch_of(limit), kafka_properties.whole_number(given.get("message.max.bytes", "")) or 0),
         classic=given.get("group.protocol", "classic") == "classic",
     )
     for alias, name in kafka_properties.ALIASES.items():

@@ -13,6 +13,7 @@ import yaml
 
 from helm.generate.schema import files, library
 from sidecar.settings import kafka_properties, load_settings
+from sidecar.settings.container import Container
 from sidecar.settings.environment import known
 from sidecar.writers.registry import schemes
 from tests.packaging.charts import CASES, CHARTS, GOLDENS, ROOT, Helm, Object, cases, chart_of, values_of, with_charts
@@ -149,7 +150,7 @@ def test_a_setting_that_wants_a_path_gets_it_and_every_other_one_its_content() -
 def test_the_program_takes_the_environment_that_a_chart_makes(case: str, container: Object) -> None:
     assert case
     said = {one["name"]: one["value"] for one in container["env"] if not re.search(r"_(FILE|LOCATION)$", one["name"])}
-    assert load_settings(said, lambda: 256 * 1024**2).grace_period == 60
+    assert load_settings(said, lambda: Container(256 * 1024**2)).grace_period == 60
 
 
 def test_the_pod_monitor_finds_what_the_library_marks() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from sidecar.core.errors import ConfigurationError
 from sidecar.settings import Settings, load_settings
+from sidecar.settings.container import Container
 
 LEAST = {
     "SIDECAR_TOPICS": "orders",
@@ -16,7 +17,7 @@ LEAST = {
     "SIDECAR_WRITER__URL": "http://localhost:8080/records",
 }
 
-CONTAINER = 512 * 1024**2
+CONTAINER = Container(512 * 1024**2)
 
 
 def load(environ: Mapping[str, str]) -> Settings:

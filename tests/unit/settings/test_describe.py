@@ -6,6 +6,7 @@ import pytest
 
 from sidecar.core.errors import ConfigurationError
 from sidecar.settings import document, load_settings
+from sidecar.settings.container import Container
 from sidecar.settings.describe import HIDDEN, Row, effective
 from sidecar.settings.environment import fields
 from tests.unit.settings.environments import LEAST, named
@@ -27,7 +28,7 @@ def rows(environ: dict[str, str]) -> dict[str, Row]:
         ({}, Row("SIDECAR_TOPICS", "orders", "environment")),
         ({}, Row("SIDECAR_FLUSH__MAX_BATCH", "10000", "default")),
         ({}, Row("SIDECAR_MEMORY__LIMIT", "512MiB", "environment")),
-        ({}, Row("SIDECAR_BUFFER__MAX_BYTES", "215MiB", "from SIDECAR_MEMORY__LIMIT")),
+        ({}, Row("SIDECAR_BUFFER__MAX_BYTES", "201MiB", "from SIDECAR_MEMORY__LIMIT")),
         ({"SIDECAR_BUFFER__MAX_BYTES": "1MiB"}, Row("SIDECAR_BUFFER__MAX_BYTES", "1MiB", "environment")),
         ({}, Row("SIDECAR_BUFFER__MAX_AGE", "unset", "default")),
         ({}, Row("SIDECAR_WRITER__BODY", "ndjson", "default")),
@@ -36,7 +37,7 @@ def rows(environ: dict[str, str]) -> dict[str, Row]:
         ({}, Row("SIDECAR_WRITER__ALLOW_LINK_LOCAL", "false", "default")),
         ({}, Row("SIDECAR_KAFKA__GROUP_ID", "billing", "environment")),
         ({}, Row("SIDECAR_KAFKA__ENABLE_AUTO_COMMIT", "false", "fixed")),
-        ({}, Row("SIDECAR_KAFKA__FETCH_MAX_BYTES", "1048576", "default")),
+        ({}, Row("SIDECAR_KAFKA__FETCH_MAX_BYTES", "262144", "from SIDECAR_MEMORY__LIMIT")),
         ({}, Row("SIDECAR_KAFKA__QUEUED_MAX_MESSAGES_KBYTES", "16384", "from SIDECAR_MEMORY__LIMIT")),
         (
             {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "pod-1"},
@@ -115,7 +116,7 @@ def test_no_secret_is_shown_in_the_effective_settings_nor_in_their_repr(tmp_path
 )
 def test_no_secret_is_quoted_by_a_complaint(wrong: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        load_settings(LEAST | named(SECRETS) | named(wrong), lambda: None)
+        load_settings(LEAST | named(SECRETS) | named(wrong), Container)
     chain: BaseException | None = refused.value
     while chain is not None:
         assert SECRET not in f"{chain} {chain!r}"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sidecar.settings import fingerprint, load_settings
+from sidecar.settings.container import Container
 from tests.unit.settings.environments import LEAST, load, named
 
 
@@ -53,7 +54,7 @@ def test_a_secret_of_the_writer_does_not() -> None:
 
 def test_a_pod_name_does_not() -> None:
     in_pods = [
-        load_settings(LEAST | {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": name}, lambda: None) for name in ("a-1", "a-2")
+        load_settings(LEAST | {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": name}, Container) for name in ("a-1", "a-2")
     ]
     assert fingerprint(in_pods[0]) == fingerprint(in_pods[1])
 
@@ -70,5 +71,5 @@ def test_a_secret_does_not_so_that_nobody_can_guess_it_from_what_is_scraped() ->
         )
         for secret in ("a", "b")
     ]
-    one, two = (fingerprint(load_settings(LEAST | environ, lambda: None)) for environ in secrets)
+    one, two = (fingerprint(load_settings(LEAST | environ, Container)) for environ in secrets)
     assert one == two

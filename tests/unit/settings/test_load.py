@@ -26,7 +26,7 @@ def test_four_settings_are_enough_and_the_others_have_the_documented_defaults() 
     assert (engine.flush.max_in_flight, engine.flush.timeout) == (8, 30.0)
     assert (engine.retry.max_wait, engine.on_poison) == (60.0, OnPoison.STOP)
     assert writer_kind(settings).name == "http://localhost:8080/records"
-    assert memory_limit(settings) == CONTAINER
+    assert memory_limit(settings) == CONTAINER.limit
 
 
 def test_what_is_set_arrives_where_it_is_used() -> None:
