@@ -68,7 +68,7 @@ class Dispatch:
         if not self._has_place(now):
             return state.flow.next_hang(now)
         dues = [flight.due for flight in state.flights.values() if flight.due is not None]
-        if len(state.flights) < state.config.flush.max_in_flight and (ready := self._ready()):
+        if self._has_room() and (ready := self._ready()):
             dues.append(now if self._hurries() else self._oldest(ready) + state.flow.interval)
         return min(dues, default=None)
 
@@ -95,8 +95,8 @@ class Dispatch:
                     flight.due = self._state.budget.next_at(now)
 
     def _start_new(self, now: float) -> None:
-        state, most = self._state, self._state.config.flush.max_in_flight
-        while (state.buffer.queued_records or state.rechecks) and len(state.flights) < most and self._has_place(now):
+        state = self._state
+        while (state.buffer.queued_records or state.rechecks) and self._has_room() and self._has_place(now):
             ready = self._ready()
             if not ready or not self._is_due(ready, now):
                 return
@@ -105,6 +105,12 @@ class Dispatch:
     def _running(self) -> int:
         """Count the flights that a flusher has."""
         return sum(flight.due is None for flight in self._state.flights.values())
+
+    def _has_room(self) -> bool:
+        """Whether another flight may be under way: not beside as many bytes as full batches would have, which only records larger than a batch come to."""
+        flights, limits = self._state.flights, self._state.config.flush
+        nbytes = sum(flight.batch.nbytes for flight in flights.values())
+        return len(flights) < limits.max_in_flight and nbytes < limits.max_in_flight * limits.max_batch_bytes
 
     def _has_place(self, now: float) -> bool:
         return self._running() < self._state.flow.allowed(now)

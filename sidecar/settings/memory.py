@@ -9,8 +9,8 @@
     answers     what comes on top, since the client has one answer under way from each broker, and unpacks it as a whole:
                 6 x 20 x fetch.max.bytes, which is chosen so that this is 1/8 of the limit (64 .. 256 KiB)
     buffer      half of the rest: SIDECAR_BUFFER__MAX_BYTES. It includes what is in flight
-    serialised  the other half: what batches in flight become on their way, up to twice their size each:
-                2 x SIDECAR_FLUSH__MAX_IN_FLIGHT x SIDECAR_FLUSH__MAX_BATCH_BYTES
+    serialised  the other half: what batches in flight become on their way, up to six times their size each:
+                6 x SIDECAR_FLUSH__MAX_IN_FLIGHT x SIDECAR_FLUSH__MAX_BATCH_BYTES
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MIB = 1024**2
 DEFAULT_LIMIT = 512 * MIB
 BASE = 64 * MIB
 LEAST_REST = 16 * MIB
-LEAST_BATCH = 256 * 1024
+LEAST_BATCH = 128 * 1024
 MOST_BATCH_BYTES = 8 * MIB
 LEAST_FETCH = 64 * 1024
 MOST_FETCH = 256 * 1024
@@ -34,8 +34,8 @@ BROKERS = 6
 UNPACKED = 20
 """How many times its size an answer takes in the client: batches that were compressed 10:1, and some 200 bytes around each record."""
 
-SERIALISED = 2
-"""How many times its size a batch can take, written as text: base64 and names, or escapes."""
+SERIALISED = 6
+r"""How many times its size a batch takes at most on its way: a control character is six in JSON (``\u0001``)."""
 
 
 @dataclass(frozen=True, slots=True)

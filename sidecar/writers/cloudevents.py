@@ -23,13 +23,15 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from sidecar.core.records import Batch, Chunk, Headers
 from sidecar.writers import ndjson, trace
+from sidecar.writers.pieces import base64_of, gathered, is_large, is_utf8, json_string, small_chunks
 
 CONTENT_TYPE = "application/cloudevents-batch+json"
 
@@ -41,13 +43,21 @@ _NOT_ALLOWED = re.compile(f"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef{_NO_CHARACTERS}]")
 """Characters that a CloudEvents String cannot hold (its section "Type System")."""
 
 
-def encoder(source: str, kind: str) -> Callable[[Batch], bytes]:
-    """Return what encodes a batch into events of ``source`` and of the type ``kind``, in which ``{topic}`` stands for the topic."""
+def encoder(source: str, kind: str) -> Callable[[Batch], Sequence[bytes]]:
+    """Return what encodes a batch, in pieces, into events of ``source`` and of the type ``kind``, in which ``{topic}`` stands for the topic."""
 
-    def encode(batch: Batch) -> bytes:
-        return b"[%b]" % b",\n".join(event for chunk in batch.chunks for event in _events(chunk, source, kind))
+    def pieces(batch: Batch) -> Iterator[bytes]:
+        between = b"["
+        for chunk in small_chunks(batch):
+            yield between
+            between = b",\n"
+            if is_large(chunk):
+                yield from _large_event(chunk, source, kind)
+            else:
+                yield between.join(_events(chunk, source, kind))
+        yield b"]"
 
-    return encode
+    return lambda batch: gathered(pieces(batch))
 
 
 def _events(chunk: Chunk, source: str, kind: str) -> Sequence[bytes]:
@@ -57,11 +67,42 @@ def _events(chunk: Chunk, source: str, kind: str) -> Sequence[bytes]:
         _to_json(kind.replace("{topic}", topic)),
         _to_json(f"{topic}/{partition}/")[:-1],
     )
-    end = b',"sampledrate":%d}' % chunk.weight if chunk.weight > 1 else b"}"
+    end = _end(chunk)
     event = start.replace(b"%", b"%%") + b'%d"%b%b%b%b' + end
     traces = [b""] * len(chunk) if chunk.headers is None else map(_trace, chunk.headers)
     columns = chunk.offsets, map(_time, chunk.timestamps), map(_subject, chunk.keys), traces, map(_data, chunk.values)
     return list(map(event.__mod__, zip(*columns, strict=True)))
+
+
+def _end(chunk: Chunk) -> bytes:
+    return b',"sampledrate":%d}' % chunk.weight if chunk.weight > 1 else b"}"
+
+
+def _large_event(record: Chunk, source: str, kind: str) -> Iterator[bytes]:
+    """Yield the event of one record, its data in pieces behind everything else."""
+    (value,), end = record.values, _end(record)
+    (event,) = _events(replace(record, values=[None]), source, kind)
+    yield event.removesuffix(end)
+    yield from _large_data(value or b"")
+    yield end
+
+
+def _large_data(value: bytes) -> Iterator[bytes]:
+    if _is_document(value):
+        yield b',"datacontenttype":"application/json","data":'
+        yield value
+        return
+    if is_utf8(value):
+        yield b',"datacontenttype":"text/plain","data":"'
+        yield from json_string(value)
+    else:
+        yield b',"datacontenttype":"application/octet-stream","data_base64":"'
+        yield from base64_of(value)
+    yield b'"'
+
+
+def _is_document(value: bytes) -> bool:
+    return value.strip() != b"null" and ndjson.is_json(value)
 
 
 def _time(timestamp: int) -> bytes:
@@ -90,7 +131,7 @@ def _trace(headers: Headers | None) -> bytes:
 def _data(value: bytes | None) -> bytes:
     if value is None:
         return b""
-    if value.strip() != b"null" and ndjson.is_json(value):
+    if _is_document(value):
         return b',"datacontenttype":"application/json","data":%b' % value
     text = _text(value)
     if text is None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -86,16 +86,15 @@ class FileWriter:
             os.close(self._lock)
             self._lock = None
 
-    def _append(self, content: bytes) -> None:
-        file, now = self._opened(), self._clock()
-        if self._length and (self._length + len(content) > self._place.rotate_size or self._place.is_due(self._written_at, now)):
+    def _append(self, content: Sequence[bytes]) -> None:
+        file, now, size = self._opened(), self._clock(), sum(map(len, content))
+        if self._length and (self._length + size > self._place.rotate_size or self._place.is_due(self._written_at, now)):
             self._rotate()
             file = self._opened()
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(file, rest) :]
+        for piece in content:
+            _write(file, piece)
         os.fsync(file)
-        self._length += len(content)
+        self._length += size
         self._written_at = now
 
     def _opened(self) -> int:
@@ -166,6 +165,12 @@ def _rotate_interval(options: Mapping[str, Value]) -> float | None:
     if interval < 1:
         raise ConfigurationError("SIDECAR_WRITER__ROTATE_INTERVAL: must be at least 1s")
     return interval
+
+
+def _write(file: int, piece: bytes) -> None:
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[os.write(file, rest) :]
 
 
 def _lock(path: Path) -> int:

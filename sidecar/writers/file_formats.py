@@ -6,11 +6,10 @@ A frame is a gzip member or a zstd frame. Both formats say that frames which fol
 
 from __future__ import annotations
 
-import gzip
 import os
 import sys
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -21,6 +20,8 @@ if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
+
+Pieces = Sequence[bytes]
 
 _BLOCK = 64 * 1024
 """How much is read at once: bytes."""
@@ -39,13 +40,13 @@ class Damaged(Exception):  # noqa: N818 -- the state of the file
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """``suffix`` ends the names of the files, ``pack`` makes the bytes of a batch's lines.
+    """``suffix`` ends the names of the files, ``pack`` makes what is written of a batch's lines, both in pieces.
 
     ``whole`` takes a file descriptor and its length, and returns the offset after the last whole line or frame; it raises Damaged.
     """
 
     suffix: str
-    pack: Callable[[bytes], bytes]
+    pack: Callable[[Pieces], Pieces]
     whole: Callable[[int, int], int]
 
 
@@ -102,17 +103,29 @@ def _decompress(frame: _Decompressor, piece: bytes) -> None:
         raise Damaged(str(error)) from error
 
 
-def _zstd(lines: bytes) -> bytes:
-    return zstd.compress(lines, options={zstd.CompressionParameter.checksum_flag: 1})
+class _Compressor(Protocol):
+    """One frame."""
+
+    def compress(self, data: bytes, /) -> bytes: ...
+    def flush(self) -> bytes: ...
 
 
-def _framed(suffix: str, pack: Callable[[bytes], bytes], begin: Callable[[], _Decompressor]) -> Format:
-    return Format(suffix, pack, partial(_end_of_last_frame, begin, pack(b"")[:_MAGIC]))
+def _zstd() -> _Compressor:
+    return zstd.ZstdCompressor(options={zstd.CompressionParameter.checksum_flag: 1})
+
+
+def _framed(suffix: str, begin: Callable[[], _Compressor], read: Callable[[], _Decompressor]) -> Format:
+    def pack(lines: Pieces) -> Pieces:
+        frame = begin()
+        return [*map(frame.compress, lines), frame.flush()]
+
+    magic = b"".join(pack([]))[:_MAGIC]
+    return Format(suffix, pack, partial(_end_of_last_frame, read, magic))
 
 
 FORMATS: Mapping[Value, Format] = {
-    "none": Format("", bytes, _end_of_last_line),
-    "gzip": _framed(".gz", partial(gzip.compress, compresslevel=6, mtime=0), partial(zlib.decompressobj, _GZIP)),
+    "none": Format("", list, _end_of_last_line),
+    "gzip": _framed(".gz", partial(zlib.compressobj, 6, wbits=_GZIP), partial(zlib.decompressobj, _GZIP)),
     "zstd": _framed(".zst", _zstd, zstd.ZstdDecompressor),
 }
 """By what ``SIDECAR_WRITER__COMPRESSION`` says. The levels are those that gzip's and zstd's own commands take."""

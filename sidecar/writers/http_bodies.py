@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sidecar.core.records import Batch
@@ -12,10 +12,10 @@ from sidecar.writers import cloudevents, json_array, ndjson, values
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A kind of body; ``reads_headers`` tells whether something of the records' headers is in it, or goes with it."""
+    """A kind of body, made in pieces; ``reads_headers`` tells whether something of the records' headers is in it, or goes with it."""
 
     content_type: str
-    encode: Callable[[Batch], bytes | Poison]
+    encode: Callable[[Batch], Sequence[bytes] | Poison]
     reads_headers: bool = True
 
 

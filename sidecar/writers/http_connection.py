@@ -11,7 +11,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -51,19 +51,22 @@ class Connection:
         """Connect where there is no connection; raises WriterUnavailable, or TimeoutError at ``deadline``."""
         self._opened(deadline)
 
-    def post(self, body: bytes, headers: Mapping[str, str], deadline: float, longest: int) -> Answer:
-        """Send one request and return its answer, with a body of at most ``longest`` bytes.
+    def post(self, body: Sequence[bytes], headers: Mapping[str, str], deadline: float, longest: int) -> Answer:
+        """Send one request, its ``body`` piece by piece, and return its answer, with a body of at most ``longest`` bytes.
 
         Raises WriterUnavailable when no connection can be made. Whether the request was acted on is unknown after the others: TimeoutError
         at ``deadline``, OSError when the connection is lost, http.client.HTTPException when the answer is cut short or not HTTP.
         """
-        return self._exchange("POST", body, headers, deadline, longest)
+        length = {"Content-Length": str(sum(map(len, body)))}  # the library would not add them up
+        return self._exchange("POST", body, {**headers, **length}, deadline, longest)
 
     def get(self, headers: Mapping[str, str], deadline: float) -> Answer:
         """Ask for what is there and return the answer without its body; raises as :meth:`post` does."""
         return self._exchange("GET", None, headers, deadline, 0)
 
-    def _exchange(self, method: str, body: bytes | None, headers: Mapping[str, str], deadline: float, longest: int) -> Answer:
+    def _exchange(
+        self, method: str, body: Sequence[bytes] | None, headers: Mapping[str, str], deadline: float, longest: int
+    ) -> Answer:
         client = self._opened(deadline)
         wire = DeadlineSocket(client.sock, deadline)
         client.sock = cast("socket.socket", wire)
@@ -119,7 +122,9 @@ def _client(target: Target, tls: ssl.SSLContext | None) -> http.client.HTTPConne
     return client
 
 
-def _send(client: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bool:
+def _send(
+    client: http.client.HTTPConnection, method: str, path: str, body: Sequence[bytes] | None, headers: Mapping[str, str]
+) -> bool:
     """Send the request; return False where the server would not have all of it: it may have answered (413, an alert) before."""
     with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, AnsweredEarly):
         client.request(method, path, body, headers)

@@ -106,7 +106,7 @@ class ClientCredentials:
     def _ask(self, deadline: float) -> Answer:
         connection = Connection(self._provider, self._tls)
         try:
-            return connection.post(self._form, self._headers, deadline, LONGEST)
+            return connection.post([self._form], self._headers, deadline, LONGEST)
         except WriterUnavailable as error:
             raise WriterUnavailable(f"no token: {error}") from error
         except TimeoutError as error:

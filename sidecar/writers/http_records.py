@@ -66,7 +66,7 @@ class RecordWriter:
         content_type, body = raw.body_of(record)
         headers = {"Content-Type": content_type, **about, **_about(record, attempt)}
         alone = Batch.of([record])
-        answer = self._requests.post(body, headers, deadline, longest(alone))
+        answer = self._requests.post([body], headers, deadline, longest(alone))
         return _of_one(of_record(answer, alone, time.time()) if isinstance(answer, Answer) else answer)
 
 

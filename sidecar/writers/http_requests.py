@@ -15,21 +15,27 @@ the answer is cut short or not HTTP          Retriable: as above
 
 from __future__ import annotations
 
-import gzip
 import http.client
 import re
 import ssl
-from collections.abc import Callable, Mapping
-from functools import partial
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 
 from sidecar.core.errors import WriterUnavailable
 from sidecar.core.results import Retriable, Systemic
 from sidecar.writers.http_connection import Answer, Connection
 from sidecar.writers.http_credentials import Credentials
+from sidecar.writers.pieces import gathered
 
-Compress = Callable[[bytes], bytes]
+Pieces = Sequence[bytes]
 
-COMPRESSIONS: Mapping[str, Compress] = {"none": bytes, "gzip": partial(gzip.compress, compresslevel=1, mtime=0)}
+
+def _gzip(body: Pieces) -> Pieces:
+    member = zlib.compressobj(1, wbits=16 + zlib.MAX_WBITS)
+    return gathered([*map(member.compress, body), member.flush()])
+
+
+COMPRESSIONS: Mapping[str, Callable[[Pieces], Pieces]] = {"none": list, "gzip": _gzip}
 """At level 1, JSON of 867 kB takes 28 ns a byte and leaves 48 % of it; at level 6 it is 36 ns and 45 %."""
 
 UNAUTHORIZED = 401
@@ -55,8 +61,8 @@ class Requests:
         except TimeoutError as error:
             raise WriterUnavailable(str(error)) from error
 
-    def post(self, body: bytes, headers: Mapping[str, str], deadline: float, longest: int) -> Answer | Retriable | Systemic:
-        """Send ``body`` and return the answer, of a success with a body of at most ``longest`` bytes, or what its absence means."""
+    def post(self, body: Pieces, headers: Mapping[str, str], deadline: float, longest: int) -> Answer | Retriable | Systemic:
+        """Send ``body``, piece by piece, and return the answer, of a success with a body of at most ``longest`` bytes, or what its absence means."""
         try:
             return self._answered(self._compress(body), headers, deadline, longest)
         except WriterUnavailable as error:
@@ -74,7 +80,7 @@ class Requests:
         """Close the connection."""
         self._connection.close()
 
-    def _answered(self, body: bytes, headers: Mapping[str, str], deadline: float, longest: int) -> Answer:
+    def _answered(self, body: Pieces, headers: Mapping[str, str], deadline: float, longest: int) -> Answer:
         """Send ``body``, once more where the answer is 401 and there is another token."""
         authorization = self._credentials.header(deadline)
         answer = self._sent(body, headers, authorization, deadline, longest)
@@ -84,7 +90,7 @@ class Requests:
                 return self._sent(body, headers, other, deadline, longest)
         return answer
 
-    def _sent(self, body: bytes, headers: Mapping[str, str], authorization: str | None, deadline: float, longest: int) -> Answer:
+    def _sent(self, body: Pieces, headers: Mapping[str, str], authorization: str | None, deadline: float, longest: int) -> Answer:
         proof = {} if authorization is None else {"Authorization": authorization}
         return self._connection.post(body, {**self._headers, **headers, **proof}, deadline, longest)
 

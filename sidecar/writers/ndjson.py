@@ -27,12 +27,14 @@ Lines are made a column at a time: each column is a template and one argument a 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
 
 from sidecar.core.records import UNREADABLE, Batch, Chunk, Headers
+from sidecar.writers.pieces import base64_of, gathered, is_large, is_utf8, json_string, small_chunks
 
 _check_json = msgspec.json.Decoder(msgspec.Raw).decode
 _to_json = msgspec.json.Encoder().encode
@@ -50,9 +52,18 @@ class _Column(NamedTuple):
     arguments: Iterable[object]
 
 
-def encode(batch: Batch) -> bytes:
-    """Return the lines of ``batch``, each with its newline."""
-    return b"".join(map(encode_chunk, batch.chunks))
+def encode(batch: Batch) -> Sequence[bytes]:
+    """Return the lines of ``batch``, each with its newline, in pieces."""
+    return gathered(pieces(batch))
+
+
+def pieces(batch: Batch, after: bytes = b"\n") -> Iterator[bytes]:
+    """Yield the lines of ``batch``, each with ``after`` behind it; some, or a part of a large one, at once."""
+    for chunk in small_chunks(batch):
+        if is_large(chunk):
+            yield from _large_line(chunk, after)
+        else:
+            yield encode_chunk(chunk, after)
 
 
 def encode_chunk(chunk: Chunk, after: bytes = b"\n") -> bytes:
@@ -74,15 +85,34 @@ def is_json(payload: bytes) -> bool:
     """Tell whether ``payload`` is one JSON document in UTF-8."""
     try:
         _check_json(payload)
-        payload.decode()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError):
         return False
-    return True
+    return payload.isascii() or is_utf8(payload)
 
 
 def without_breaks(document: bytes) -> bytes:
     """Return a JSON document on one line: a raw line break in valid JSON can only be white space between tokens."""
     return document.translate(_BREAKS_TO_SPACES)
+
+
+def _large_line(record: Chunk, after: bytes) -> Iterator[bytes]:
+    """Yield the line of one record, its value in pieces in the place that a record without a value shows: no key holds its quotes."""
+    (value,) = record.values
+    before, _, rest = encode_chunk(replace(record, values=[None]), after).partition(b'"value":null')
+    yield before
+    yield from _large_value(value or b"")
+    yield rest
+
+
+def _large_value(value: bytes) -> Iterator[bytes]:
+    if not _is_null(value) and is_json(value):
+        yield b'"value":'
+        yield without_breaks(value) if b"\n" in value or b"\r" in value else value
+        return
+    name, content = (b"_text", json_string) if is_utf8(value) else (b"_base64", base64_of)
+    yield b'"value%b":"' % name
+    yield from content(value)
+    yield b'"'
 
 
 def _timestamps(timestamps: Sequence[int]) -> _Column:

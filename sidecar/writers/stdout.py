@@ -33,7 +33,7 @@ class StdoutWriter:
 
     def write(self, batch: Batch, attempt: int, deadline: float) -> Result:  # noqa: ARG002 -- the Protocol's
         """Write the lines of ``batch``."""
-        lines = self._rest_of_line + ndjson.encode(batch)
+        lines = b"".join([self._rest_of_line, *ndjson.encode(batch)])
         written = 0
         try:
             for written in _writing(self._output, lines, deadline):  # noqa: B007 -- the last one counts, an error or not

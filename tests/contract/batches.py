@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sidecar.core.records import Batch, Chunk, Headers, TopicPartition, accounted_bytes
+from sidecar.writers import ndjson
 
 
 def chunk(  # noqa: PLR0913 -- the columns of a chunk
@@ -30,3 +31,8 @@ def chunk(  # noqa: PLR0913 -- the columns of a chunk
 def numbers(first: int, stop: int, partition: int = 0) -> Batch:
     """Return a batch whose records' values are their offsets, as JSON."""
     return Batch.of([chunk([b'{"id":%d}' % n for n in range(first, stop)], offset=first, partition=partition)])
+
+
+def lines_of(batch: Batch) -> bytes:
+    """Return ``batch`` as NDJSON."""
+    return b"".join(ndjson.encode(batch))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sidecar import Batch
-from sidecar.writers import ndjson
+from tests.contract.batches import lines_of
 
 
 @dataclass
@@ -33,7 +33,7 @@ def keep(batch: Batch) -> None:
     if not place.up:
         raise ConnectionError("away")
     with place.path.open("ab") as file:
-        file.write(ndjson.encode(batch))
+        file.write(lines_of(batch))
 
 
 class Keeping:

@@ -13,9 +13,9 @@ import pytest
 
 from sidecar.core.errors import WriterUnavailable
 from sidecar.core.results import Delivered, Result, Systemic
-from sidecar.writers import ndjson, registry
+from sidecar.writers import registry
 from sidecar.writers.protocol import Writer
-from tests.contract.batches import numbers
+from tests.contract.batches import lines_of, numbers
 from tests.contract.downstreams import InFile
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def write(writer: Writer, first: int, stop: int) -> Result:
 
 
 def lines(first: int, stop: int) -> bytes:
-    return ndjson.encode(numbers(first, stop))
+    return lines_of(numbers(first, stop))
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 
 from sidecar.core.records import Batch
 from sidecar.core.results import Delivered
-from sidecar.writers import ndjson, registry
+from sidecar.writers import registry
 from sidecar.writers.file_formats import FORMATS
 from sidecar.writers.protocol import Writer
-from tests.contract.batches import chunk
+from tests.contract.batches import chunk, lines_of
 from tests.contract.decoded import DECOMPRESS
 from tests.contract.test_file import lines, write
 
@@ -131,7 +131,7 @@ def test_the_sidecar_goes_on_after_a_damaged_file_and_tells_of_it(tmp_path: Path
 def test_a_frame_behind_a_torn_one_is_seen_wherever_it_begins(tmp_path: Path, compression: str, before: int) -> None:
     first, second = frames(tmp_path, compression, 2)
     noise = b'"%b"' % Random(1).randbytes(100_000).hex().encode()
-    long = FORMATS[compression].pack(noise)[:before]
+    long = b"".join(FORMATS[compression].pack([noise]))[:before]
     content = first + long + second
 
     files = reopened(tmp_path, compression, content)
@@ -155,7 +155,7 @@ def test_frames_longer_than_what_is_read_at_once_are_found_whole(tmp_path: Path,
     writer = writer_to(tmp_path, compression)
     assert writer.write(batches[1], 2, time.monotonic() + 20) == Delivered()
     writer.close()
-    assert DECOMPRESS[compression](path.read_bytes()) == b"".join(map(ndjson.encode, batches))
+    assert DECOMPRESS[compression](path.read_bytes()) == b"".join(map(lines_of, batches))
 
 
 @pytest.mark.parametrize("compression", COMPRESSIONS)

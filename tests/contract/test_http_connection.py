@@ -12,10 +12,10 @@ import pytest
 
 from sidecar.core.records import Batch
 from sidecar.core.results import Delivered, Poison, Result, Retriable, Said, Systemic, TooLarge
-from sidecar.writers import ndjson, registry
+from sidecar.writers import registry
 from sidecar.writers.protocol import Writer
 from tests.contract import certificates
-from tests.contract.batches import chunk, numbers
+from tests.contract.batches import chunk, lines_of, numbers
 from tests.contract.listener import TAKEN, Address, Conversation, Listener, Script
 from tests.parts.app import Application
 from tests.parts.waiting import free_port
@@ -182,7 +182,7 @@ def test_a_connection_that_went_stale_is_replaced_before_the_request_is_sent(add
             assert write(writer) == Delivered()
             server.wait_until_idle()
         writer.close()
-        assert (server.connections, bodies) == (3, [ndjson.encode(BATCH)] * 3)
+        assert (server.connections, bodies) == (3, [lines_of(BATCH)] * 3)
 
 
 def test_a_connection_that_is_lost_under_a_request_is_for_the_caller_to_repeat(address: Address) -> None:

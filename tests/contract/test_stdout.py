@@ -7,9 +7,8 @@ import time
 from pathlib import Path
 
 from sidecar.core.results import Delivered, Systemic
-from sidecar.writers import ndjson
 from sidecar.writers.stdout import StdoutWriter
-from tests.contract.batches import numbers
+from tests.contract.batches import lines_of, numbers
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = (
@@ -23,7 +22,7 @@ PROGRAM = (
 def test_the_lines_come_out_of_the_process() -> None:
     ran = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, stdout=subprocess.PIPE, check=True)
 
-    assert ran.stdout == ndjson.encode(numbers(0, 100))
+    assert ran.stdout == lines_of(numbers(0, 100))
 
 
 def test_a_reader_that_has_left_is_systemic() -> None:
@@ -41,5 +40,5 @@ def test_a_writer_leaves_standard_output_open() -> None:
 
     assert writer.write(numbers(0, 1), 1, time.monotonic() + 20) == Delivered()
     os.close(writing)
-    assert os.read(reading, 9999) == ndjson.encode(numbers(0, 1))
+    assert os.read(reading, 9999) == lines_of(numbers(0, 1))
     os.close(reading)

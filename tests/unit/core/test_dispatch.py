@@ -32,6 +32,14 @@ def test_a_record_larger_than_a_batch_travels_alone() -> None:
     assert started(bench.poll(chunk(offsets=range(2), values=[bytes(5_000)] * 2))) == [(T0, [0])]
 
 
+def test_records_larger_than_a_batch_are_under_way_together_only_while_full_batches_would_take_as_much() -> None:
+    limits = FlushLimits(max_batch_bytes=1_000, max_in_flight=3, first_in_flight=3)
+    bench = Bench(EngineConfig(flush=limits), T0, T1, T2)
+    bench.poll(*(chunk(tp, range(1), values=[bytes(2_000)]) for tp in (T0, T1, T2)))
+    assert started(bench.actions) == [(T0, [0]), (T1, [0])]
+    assert started(bench.land(1)) == [(T2, [0])]
+
+
 def test_a_part_filled_batch_waits_for_the_interval_since_its_oldest_record() -> None:
     bench = Bench(SMALL, T0)
     assert started(bench.poll(chunk(offsets=range(3)))) == []

@@ -17,21 +17,21 @@ def split(limit: int, prefetch: int = 0, fetch: int = 0, buffer: int = 0, batch:
 @pytest.mark.parametrize(
     ("limit", "shares"),
     [
-        (95 * MIB, Shares(3_112_960, 103_765, 8_470_548, 529_409)),
-        (128 * MIB, Shares(4 * MIB, 139_810, 23_068_680, 1_441_792)),
-        (256 * MIB, Shares(8 * MIB, MIB // 4, 77 * MIB, 77 * MIB // 16)),
-        (512 * MIB, Shares(16 * MIB, MIB // 4, 201 * MIB, 8 * MIB)),
+        (95 * MIB, Shares(3_112_960, 103_765, 8_470_548, 176_469)),
+        (128 * MIB, Shares(4 * MIB, 139_810, 23_068_680, 480_597)),
+        (256 * MIB, Shares(8 * MIB, MIB // 4, 77 * MIB, 77 * MIB // 48)),
+        (512 * MIB, Shares(16 * MIB, MIB // 4, 201 * MIB, 201 * MIB // 48)),
         (4096 * MIB, Shares(16 * MIB, MIB // 4, 1993 * MIB, 8 * MIB)),
     ],
 )
 def test_the_limit_is_split_so_that_the_sum_fits(limit: int, shares: Shares) -> None:
     assert split(limit) == (shares, [])
-    assert BASE + shares.prefetch + 6 * 20 * shares.fetch + shares.buffer + 2 * 8 * shares.batch <= limit
+    assert BASE + shares.prefetch + 6 * 20 * shares.fetch + shares.buffer + 6 * 8 * shares.batch <= limit
 
 
 def test_what_is_set_is_kept_and_the_other_takes_the_rest() -> None:
-    assert split(512 * MIB, buffer=400 * MIB)[0].batch == 2 * MIB // 16
-    assert split(512 * MIB, batch=100 * 1024)[0].buffer == 402 * MIB - 16 * 100 * 1024
+    assert split(512 * MIB, buffer=400 * MIB)[0].batch == 2 * MIB // 48
+    assert split(512 * MIB, batch=100 * 1024)[0].buffer == 402 * MIB - 48 * 100 * 1024
     assert split(512 * MIB, prefetch=64 * MIB)[0].buffer == (402 - 48) * MIB // 2
     assert split(512 * MIB, fetch=MIB)[0].buffer == (512 - 64 - 16 - 120) * MIB // 2
 
@@ -74,8 +74,8 @@ def test_the_smallest_limit_that_is_named_is_enough() -> None:
         (
             {"BUFFER__MAX_BYTES": "400MiB", "FLUSH__MAX_BATCH_BYTES": "8MiB"},
             (
-                "SIDECAR_MEMORY__LIMIT: 512MiB leaves 402MiB, but SIDECAR_BUFFER__MAX_BYTES (400MiB) and 2 x SIDECAR_FLUSH__MAX_IN_FLIGHT "
-                "(8) x SIDECAR_FLUSH__MAX_BATCH_BYTES (8MiB) need 528MiB. Lower one of them, or raise the limit"
+                "SIDECAR_MEMORY__LIMIT: 512MiB leaves 402MiB, but SIDECAR_BUFFER__MAX_BYTES (400MiB) and 6 x SIDECAR_FLUSH__MAX_IN_FLIGHT "
+                "(8) x SIDECAR_FLUSH__MAX_BATCH_BYTES (8MiB) need 784MiB. Lower one of them, or raise the limit"
             ),
         ),
         (
@@ -88,7 +88,7 @@ def test_the_smallest_limit_that_is_named_is_enough() -> None:
         (
             {"FLUSH__MAX_IN_FLIGHT": "1000"},
             (
-                "SIDECAR_FLUSH__MAX_IN_FLIGHT: with 1000 at once, SIDECAR_MEMORY__LIMIT leaves a batch 102.9KiB, and less than 256KiB is a "
+                "SIDECAR_FLUSH__MAX_IN_FLIGHT: with 1000 at once, SIDECAR_MEMORY__LIMIT leaves a batch 34.3KiB, and less than 128KiB is a "
                 "waste. Lower it, raise the limit, or set SIDECAR_FLUSH__MAX_BATCH_BYTES"
             ),
         ),

@@ -16,7 +16,7 @@ PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def events(*chunks: Chunk, kind: str = "kafka.record") -> list[dict[str, Any]]:
-    decoded: list[dict[str, Any]] = json.loads(cloudevents.encoder("/kafka", kind)(Batch.of(chunks)))
+    decoded: list[dict[str, Any]] = json.loads(b"".join(cloudevents.encoder("/kafka", kind)(Batch.of(chunks))))
     return decoded
 
 
@@ -114,3 +114,21 @@ def test_whatever_the_records_hold_the_batch_is_json_with_an_event_each(
     found = events(chunk(values, keys=keys, timestamps=timestamps))
 
     assert [one["id"] for one in found] == [f"orders/0/{n}" for n in range(len(records))]
+
+
+@pytest.mark.parametrize(
+    ("value", "data"),
+    [
+        (b'{"a":"%b"}' % bytes(b"x" * 400_000), {"datacontenttype": "application/json", "data": {"a": "x" * 400_000}}),
+        ('"\x01€%'.encode() * 100_000, {"datacontenttype": "text/plain", "data": '"\x01€%' * 100_000}),
+        (
+            b"\xff" * 400_000,
+            {"datacontenttype": "application/octet-stream", "data_base64": base64.b64encode(b"\xff" * 400_000).decode()},
+        ),
+    ],
+    ids=["json", "text", "binary"],
+)
+def test_a_value_too_large_to_be_written_as_a_whole_is_an_event_like_any_other(value: bytes, data: dict[str, Any]) -> None:
+    small, large = events(chunk([b"1"], keys=[b"k"], weight=3), chunk([value], keys=[b"k"], weight=3))
+
+    assert large == {name: small[name] for name in small if name != "data"} | data

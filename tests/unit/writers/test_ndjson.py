@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.core.records import UNREADABLE, Batch, Headers
-from sidecar.writers import ndjson
-from tests.contract.batches import chunk
+from tests.contract.batches import chunk, lines_of
 from tests.contract.decoded import bytes_of
 
 JSON_VALUES = st.recursive(
@@ -31,12 +30,12 @@ HEADERS = st.none() | st.just(UNREADABLE) | st.lists(st.tuples(st.text(), st.non
 RECORDS = st.lists(st.tuples(PAYLOADS, PAYLOADS, HEADERS, st.integers(-1, 2**62)), min_size=1)
 
 
-def lines_of(batch: Batch) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in ndjson.encode(batch).split(b"\n")[:-1]]
+def decoded(batch: Batch) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines_of(batch).split(b"\n")[:-1]]
 
 
 def line_of(value: bytes | None, key: bytes | None = None, headers: Headers | None = None) -> dict[str, Any]:
-    (line,) = lines_of(Batch.of([chunk([value], keys=[key], headers=[headers])]))
+    (line,) = decoded(Batch.of([chunk([value], keys=[key], headers=[headers])]))
     return line
 
 
@@ -44,7 +43,7 @@ def line_of(value: bytes | None, key: bytes | None = None, headers: Headers | No
 def test_each_record_is_one_line_that_gives_the_same_bytes_back(records: list[tuple[Any, Any, Headers | None, int]]) -> None:
     keys, values, headers, timestamps = (list(column) for column in zip(*records, strict=True))
 
-    lines = lines_of(Batch.of([chunk(values, keys=keys, headers=headers, timestamps=timestamps, offset=7)]))
+    lines = decoded(Batch.of([chunk(values, keys=keys, headers=headers, timestamps=timestamps, offset=7)]))
 
     assert [line["offset"] for line in lines] == [7 + n for n in range(len(records))]
     assert [line["timestamp"] for line in lines] == [None if ms == -1 else ms for ms in timestamps]
@@ -62,7 +61,7 @@ def test_each_record_is_one_line_that_gives_the_same_bytes_back(records: list[tu
 def test_the_usual_record_is_written_like_the_documentation_says() -> None:
     batch = Batch.of([chunk([b'{"id": 1}'], keys=[b"k"], headers=[[("trace", b"abc")]], offset=5, partition=3, weight=10)])
 
-    assert ndjson.encode(batch) == (
+    assert lines_of(batch) == (
         b'{"topic":"orders","partition":3,"offset":5,"timestamp":1700000000000,"key":"k","value":{"id": 1}'
         b',"headers":[{"key":"trace","value":"abc"}],"weight":10}\n'
     )
@@ -87,8 +86,8 @@ def test_what_is_not_utf8_is_base64(payload: bytes) -> None:
 def test_line_breaks_inside_json_do_not_break_the_line() -> None:
     batch = Batch.of([chunk([b'{\n"a":\r\n1}', b'"x"'])])
 
-    assert len(ndjson.encode(batch).splitlines()) == 2
-    assert [line["value"] for line in lines_of(batch)] == [{"a": 1}, "x"]
+    assert len(lines_of(batch).splitlines()) == 2
+    assert [line["value"] for line in decoded(batch)] == [{"a": 1}, "x"]
 
 
 def test_repeated_headers_are_kept_in_order() -> None:
@@ -99,3 +98,26 @@ def test_repeated_headers_are_kept_in_order() -> None:
 
 def test_a_percent_sign_in_a_record_is_only_a_percent_sign() -> None:
     assert line_of(b'"100%d"', key=b"%s")["key"] == "%s"
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (b'{\n"a": "%b"}' % bytes(b"x" * 400_000), ("value", {"a": "x" * 400_000})),
+        (
+            b'[%b"\xff"]' % bytes(b" " * 400_000),
+            ("value_base64", base64.b64encode(b'[%b"\xff"]' % bytes(b" " * 400_000)).decode()),
+        ),
+        ('"\x01€%'.encode() * 100_000, ("value_text", '"\x01€%' * 100_000)),
+        (b"\xff" * 400_000, ("value_base64", base64.b64encode(b"\xff" * 400_000).decode())),
+        (b" " * 400_000 + b"null", ("value_text", " " * 400_000 + "null")),
+    ],
+    ids=["json", "not quite json", "text", "binary", "the word null"],
+)
+def test_a_value_too_large_to_be_written_as_a_whole_is_written_like_any_other(value: bytes, field: tuple[str, object]) -> None:
+    neighbours = [b'"value":null', value, b"%"]
+    first, large, last = decoded(Batch.of([chunk(neighbours, keys=[b'"value":null'] * 3, headers=[[("value", None)]] * 3)]))
+
+    assert large.pop(field[0]) == field[1]
+    assert large == {name: first[name] for name in first if name != "value_text"} | {"offset": 1}
+    assert last["value_text"] == "%"
