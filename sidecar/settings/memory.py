@@ -7,7 +7,7 @@
     base        64 MiB: the interpreter, the libraries and the client's threads, measured with an empty buffer
     prefetch    what librdkafka keeps fetched: queued.max.messages.kbytes (1/32 of the limit, 2 .. 16 MiB)
     answers     what comes on top, since the client has one answer under way from each broker, and unpacks it as a whole:
-                6 x 20 x fetch.max.bytes, which is chosen so that this is 1/8 of the limit (64 .. 256 KiB)
+                6 x 20 x fetch.max.bytes, which is chosen so that this is 1/8 of the limit (64 KiB .. 1 MiB)
     buffer      half of the rest: SIDECAR_BUFFER__MAX_BYTES. It includes what is in flight
     serialised  the other half: what batches in flight become on their way, up to six times their size each:
                 6 x SIDECAR_FLUSH__MAX_IN_FLIGHT x SIDECAR_FLUSH__MAX_BATCH_BYTES
@@ -27,7 +27,7 @@ LEAST_REST = 16 * MIB
 LEAST_BATCH = 128 * 1024
 MOST_BATCH_BYTES = 8 * MIB
 LEAST_FETCH = 64 * 1024
-MOST_FETCH = 256 * 1024
+MOST_FETCH = MIB
 BROKERS = 6
 """How many brokers are taken to answer at the same time."""
 

@@ -28,7 +28,7 @@ def rows(environ: dict[str, str]) -> dict[str, Row]:
         ({}, Row("SIDECAR_TOPICS", "orders", "environment")),
         ({}, Row("SIDECAR_FLUSH__MAX_BATCH", "10000", "default")),
         ({}, Row("SIDECAR_MEMORY__LIMIT", "512MiB", "environment")),
-        ({}, Row("SIDECAR_BUFFER__MAX_BYTES", "201MiB", "from SIDECAR_MEMORY__LIMIT")),
+        ({}, Row("SIDECAR_BUFFER__MAX_BYTES", "184.0MiB", "from SIDECAR_MEMORY__LIMIT")),
         ({"SIDECAR_BUFFER__MAX_BYTES": "1MiB"}, Row("SIDECAR_BUFFER__MAX_BYTES", "1MiB", "environment")),
         ({}, Row("SIDECAR_BUFFER__MAX_AGE", "unset", "default")),
         ({}, Row("SIDECAR_WRITER__BODY", "ndjson", "default")),
@@ -37,7 +37,7 @@ def rows(environ: dict[str, str]) -> dict[str, Row]:
         ({}, Row("SIDECAR_WRITER__ALLOW_LINK_LOCAL", "false", "default")),
         ({}, Row("SIDECAR_KAFKA__GROUP_ID", "billing", "environment")),
         ({}, Row("SIDECAR_KAFKA__ENABLE_AUTO_COMMIT", "false", "fixed")),
-        ({}, Row("SIDECAR_KAFKA__FETCH_MAX_BYTES", "262144", "from SIDECAR_MEMORY__LIMIT")),
+        ({}, Row("SIDECAR_KAFKA__FETCH_MAX_BYTES", "559240", "from SIDECAR_MEMORY__LIMIT")),
         ({}, Row("SIDECAR_KAFKA__QUEUED_MAX_MESSAGES_KBYTES", "16384", "from SIDECAR_MEMORY__LIMIT")),
         (
             {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "pod-1"},

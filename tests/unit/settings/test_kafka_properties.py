@@ -18,7 +18,7 @@ def test_the_client_gets_small_fetches_cooperative_rebalances_and_no_commits_of_
         "partition.assignment.strategy": "cooperative-sticky",
         "isolation.level": "read_committed",
         "allow.auto.create.topics": False,
-        "fetch.max.bytes": 256 * 1024,
+        "fetch.max.bytes": 559_240,
         "fetch.message.max.bytes": 32 * 1024,
         "fetch.queue.backoff.ms": 10,
         "message.max.bytes": 1000,

@@ -7,6 +7,9 @@ from sidecar.settings.container import Container
 from sidecar.settings.memory import BASE, MIB, Shares
 from tests.unit.settings.environments import LEAST, complaints, load, named
 
+REST = 512 * MIB - BASE - 16 * MIB - 120 * 559_240
+"""What 512 MiB leave for the buffer and what is on its way."""
+
 
 def split(limit: int, prefetch: int = 0, fetch: int = 0, buffer: int = 0, batch: int = 0) -> tuple[Shares, list[str]]:
     """Split ``limit`` among eight flushes; what is 0 is left open."""
@@ -19,9 +22,9 @@ def split(limit: int, prefetch: int = 0, fetch: int = 0, buffer: int = 0, batch:
     [
         (95 * MIB, Shares(3_112_960, 103_765, 8_470_548, 176_469)),
         (128 * MIB, Shares(4 * MIB, 139_810, 23_068_680, 480_597)),
-        (256 * MIB, Shares(8 * MIB, MIB // 4, 77 * MIB, 77 * MIB // 48)),
-        (512 * MIB, Shares(16 * MIB, MIB // 4, 201 * MIB, 201 * MIB // 48)),
-        (4096 * MIB, Shares(16 * MIB, MIB // 4, 1993 * MIB, 8 * MIB)),
+        (256 * MIB, Shares(8 * MIB, 279_620, 79_691_792, 1_660_245)),
+        (512 * MIB, Shares(16 * MIB, 559_240, 192_938_016, 4_019_542)),
+        (4096 * MIB, Shares(16 * MIB, MIB, 1948 * MIB, 8 * MIB)),
     ],
 )
 def test_the_limit_is_split_so_that_the_sum_fits(limit: int, shares: Shares) -> None:
@@ -30,9 +33,9 @@ def test_the_limit_is_split_so_that_the_sum_fits(limit: int, shares: Shares) -> 
 
 
 def test_what_is_set_is_kept_and_the_other_takes_the_rest() -> None:
-    assert split(512 * MIB, buffer=400 * MIB)[0].batch == 2 * MIB // 48
-    assert split(512 * MIB, batch=100 * 1024)[0].buffer == 402 * MIB - 48 * 100 * 1024
-    assert split(512 * MIB, prefetch=64 * MIB)[0].buffer == (402 - 48) * MIB // 2
+    assert split(512 * MIB, buffer=300 * MIB)[0].batch == (REST - 300 * MIB) // 48
+    assert split(512 * MIB, batch=100 * 1024)[0].buffer == REST - 48 * 100 * 1024
+    assert split(512 * MIB, prefetch=64 * MIB)[0].buffer == (REST - 48 * MIB) // 2
     assert split(512 * MIB, fetch=MIB)[0].buffer == (512 - 64 - 16 - 120) * MIB // 2
 
 
@@ -74,7 +77,7 @@ def test_the_smallest_limit_that_is_named_is_enough() -> None:
         (
             {"BUFFER__MAX_BYTES": "400MiB", "FLUSH__MAX_BATCH_BYTES": "8MiB"},
             (
-                "SIDECAR_MEMORY__LIMIT: 512MiB leaves 402MiB, but SIDECAR_BUFFER__MAX_BYTES (400MiB) and 6 x SIDECAR_FLUSH__MAX_IN_FLIGHT "
+                "SIDECAR_MEMORY__LIMIT: 512MiB leaves 368.0MiB, but SIDECAR_BUFFER__MAX_BYTES (400MiB) and 6 x SIDECAR_FLUSH__MAX_IN_FLIGHT "
                 "(8) x SIDECAR_FLUSH__MAX_BATCH_BYTES (8MiB) need 784MiB. Lower one of them, or raise the limit"
             ),
         ),
@@ -88,7 +91,7 @@ def test_the_smallest_limit_that_is_named_is_enough() -> None:
         (
             {"FLUSH__MAX_IN_FLIGHT": "1000"},
             (
-                "SIDECAR_FLUSH__MAX_IN_FLIGHT: with 1000 at once, SIDECAR_MEMORY__LIMIT leaves a batch 34.3KiB, and less than 128KiB is a "
+                "SIDECAR_FLUSH__MAX_IN_FLIGHT: with 1000 at once, SIDECAR_MEMORY__LIMIT leaves a batch 31.4KiB, and less than 128KiB is a "
                 "waste. Lower it, raise the limit, or set SIDECAR_FLUSH__MAX_BATCH_BYTES"
             ),
         ),
