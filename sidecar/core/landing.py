@@ -32,6 +32,9 @@ from sidecar.core.results import (
 from sidecar.core.retry import backoff
 from sidecar.core.state import EngineState, Flight, Partition
 
+OWN_FAILURES = 3
+"""A batch that failed so often while others passed fails by itself, or its partition's application does."""
+
 HASTE = 1.0
 """Once the downstream answers again, or a drain or a quiesce begins, no retry waits longer than a random time below this; seconds."""
 
@@ -155,7 +158,13 @@ class Landing:
             else:
                 self._wait(flight, result, now)
         self._note_failure(flight, result, now)
-        self._state.flow.failed(flight.launch, now, refused=result.too_many or result.wait is not None)
+        refused = result.too_many or result.wait is not None
+        if refused or not self._is_its_own(flight):
+            state.flow.failed(flight.launch, now, refused=refused)
+
+    def _is_its_own(self, flight: Flight) -> bool:
+        """Whether it is this batch that fails, not the downstream: again and again, while others are taken. That says nothing of load, which is every flush's."""
+        return flight.attempt >= OWN_FAILURES and flight.failed_at is not None and self._state.delivered_at > flight.failed_at
 
     def _note_failure(self, flight: Flight, result: Retriable, now: float) -> None:
         """Tell the breaker; that the rate is limited is no failure, but a probe that is refused for it has not passed."""

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sidecar.core.config import FlushLimits
+from sidecar.core.config import FlushLimits, RetryLimits
+from sidecar.core.records import TopicPartition
 from sidecar.core.results import Poison, Retriable, Systemic, TooLarge
 from tests.unit.core.examples import SMALL, T0, T1, T2, Bench, chunk
 
 ONE = replace(SMALL, flush=FlushLimits(first_batch=10, max_batch=10, max_in_flight=3))
 TPS = (T0, T1, T2)
+FAIL = [TopicPartition("orders", number) for number in (3, 4)]
 
 
 def backlog(bench: Bench, first: int) -> None:
@@ -56,6 +58,22 @@ def test_failures_in_a_row_halve_it() -> None:
     assert bench.shot.flow.concurrency_limit == 3
     bench.land(2, Systemic("refused"))
     assert bench.shot.flow.concurrency_limit == 1
+
+
+def test_batches_that_fail_again_and_again_while_others_pass_are_no_sign_of_load() -> None:
+    bench = Bench(replace(SMALL, max_messages=1000, retry=RetryLimits(max_wait=1.0)), *TPS, *FAIL)
+    landed = 0
+    for first in range(0, 5000, 10):
+        backlog(bench, first)
+        if first == 500:
+            bench.poll(*(chunk(tp, range(10)) for tp in FAIL))
+        bench.wait(0.01)
+        while landed < len(bench.flushed()):
+            start = bench.flushed()[landed]
+            landed += 1
+            bench.wait(0.03)
+            bench.land(start.flight, Retriable("503") if start.batch.chunks[0].tp in FAIL else None)
+    assert bench.shot.flow.concurrency_limit == 3
 
 
 def test_poison_is_no_sign_of_load() -> None:
