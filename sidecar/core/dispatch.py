@@ -108,9 +108,9 @@ class Dispatch:
 
     def _has_room(self) -> bool:
         """Whether another flight may be under way: not beside as many bytes as full batches would have, which only records larger than a batch come to."""
-        flights, limits = self._state.flights, self._state.config.flush
-        nbytes = sum(flight.batch.nbytes for flight in flights.values())
-        return len(flights) < limits.max_in_flight and nbytes < limits.max_in_flight * limits.max_batch_bytes
+        state, limits = self._state, self._state.config.flush
+        most = limits.max_in_flight * limits.max_batch_bytes
+        return len(state.flights) < limits.max_in_flight and state.buffer.in_flight_bytes < most
 
     def _has_place(self, now: float) -> bool:
         return self._running() < self._state.flow.allowed(now)
