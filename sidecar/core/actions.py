@@ -9,6 +9,7 @@ Resume              ``resume()`` and ``seek()`` these partitions to these positi
 Commit              commit these offsets asynchronously; the answer comes back as CommitFinished
 Locate              ask the downstream for the offsets that it keeps of these partitions; the answer comes back as Located
 DeadLetter          produce this record to the dead-letter topic; the answer comes back as DeadLetterFinished
+Divert              produce these records to their overflow topic; the answer comes back as DivertFinished
 Finish              the drain is over: commit what is committable, leave, exit
 =================== ==============================================================================================
 
@@ -20,6 +21,7 @@ StateChanged        the backpressure state moved
 BreakerChanged      the breaker moved
 FlushFailed         a flush failed; when it will be tried again
 Dropped             these offsets were dropped, and why
+DivertFailed        these records are not in their overflow topic yet, and why
 DeadLettered        this record is in the dead-letter topic
 DeadLetterFailed    this record is not there yet, and why
 Released            these records were given back uncommitted, and why
@@ -115,6 +117,21 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Divert:
+    """Records of one chunk on their way to the overflow topic of ``template``; ``number`` names them in the answer."""
+
+    number: int
+    chunk: Chunk
+    reason: DropReason
+    template: str
+
+    @property
+    def topic(self) -> str:
+        """The overflow topic."""
+        return self.template.replace("{topic}", self.chunk.tp.topic)
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """``expired`` tells that the deadline ended the drain before everything was flushed."""
 
@@ -160,7 +177,7 @@ class FlushFailed:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Records of ``tp`` from ``start`` up to, not including, ``end``."""
+    """Records of ``tp`` from ``start`` up to, not including, ``end``; ``overflow_topic`` is where they are instead (None: nowhere)."""
 
     tp: TopicPartition
     start: int
@@ -168,6 +185,18 @@ class Dropped:
     records: int
     reason: DropReason
     detail: str | None = None
+    overflow_topic: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DivertFailed:
+    """So many records of ``tp`` keep their room in the buffer; ``retry_in`` is in seconds."""
+
+    tp: TopicPartition
+    records: int
+    overflow_topic: str
+    error: str
+    retry_in: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,12 +267,14 @@ Action = (
     | Commit
     | Locate
     | DeadLetter
+    | Divert
     | Finish
     | Landed
     | StateChanged
     | BreakerChanged
     | FlushFailed
     | Dropped
+    | DivertFailed
     | DeadLettered
     | DeadLetterFailed
     | Released

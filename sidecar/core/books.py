@@ -42,11 +42,12 @@ class Books:
     """Counters by topic, and by reason where there is one."""
 
     def __init__(self) -> None:
-        """Begin empty."""
+        """Begin empty. ``diverted`` are those of the dropped ones that are in an overflow topic."""
         self.polled: Counter[str] = Counter()
         self.delivered: Counter[str] = Counter()
         self.dead_lettered: Counter[str] = Counter()
         self.dropped: Counter[tuple[str, DropReason]] = Counter()
+        self.diverted: Counter[tuple[str, DropReason]] = Counter()
         self.released: Counter[tuple[str, ReleaseReason]] = Counter()
 
     def drop(self, topic: str, records: int, reason: DropReason) -> None:
@@ -69,6 +70,7 @@ class Books:
             delivered=dict(self.delivered),
             dead_lettered=dict(self.dead_lettered),
             dropped={(topic, reason.value): count for (topic, reason), count in self.dropped.items()},
+            diverted={(topic, reason.value): count for (topic, reason), count in self.diverted.items()},
             released={(topic, reason.value): count for (topic, reason), count in self.released.items()},
             buffered=buffer.queued_records,
             in_flight=buffer.in_flight_records,

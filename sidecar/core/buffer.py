@@ -139,6 +139,22 @@ class BoundedBuffer:
             self.in_flight_bytes += chunk.nbytes
         return taken
 
+    def take_newest(self, tp: TopicPartition, max_records: int) -> list[Chunk]:
+        """Move up to ``max_records`` from the tail of ``tp`` to in flight; return them from the last chunk backwards."""
+        queue = self._queues.get(tp)
+        taken: list[Chunk] = []
+        while queue and max_records > 0:
+            chunk = queue.pop()
+            if len(chunk) > max_records:
+                rest, chunk = chunk.split(len(chunk) - max_records)
+                queue.append(rest)
+            taken.append(chunk)
+            max_records -= len(chunk)
+            self._count(tp, -len(chunk), -chunk.nbytes)
+            self.in_flight_records += len(chunk)
+            self.in_flight_bytes += chunk.nbytes
+        return taken
+
     def settle(self, chunk: Chunk) -> None:
         """Free a chunk that was taken, its outcome being known. Raises AccountingError if that much is not in flight."""
         self._land(chunk)

@@ -42,6 +42,7 @@ class Policy:
     held before its newest records are dropped (None: for ever). ``max_age`` drops records that are older than this, by their timestamps, when they are about to be
     flushed; ``max_wait`` those that were in the buffer for longer, and ``max_burst_wait`` is how long that may take before (see :mod:`sidecar.core.expiry`).
     ``priority`` orders eviction: the lowest goes first. ``weight`` is the share of the buffer and of what is delivered (None: by the priority).
+    ``overflow_topic`` is where records go instead of being dropped, ``{topic}`` stands for their own (None: nowhere; see :mod:`sidecar.core.overflow`).
     """
 
     strategy: Strategy = Strategy.BLOCK
@@ -52,11 +53,12 @@ class Policy:
     max_wait: float | None = None
     max_burst_wait: float | None = None
     weight: float | None = None
+    overflow_topic: str | None = None
 
     @property
     def may_evict(self) -> bool:
-        """Whether records that are queued may be dropped to make room: those of ``block`` never."""
-        return self.strategy is not Strategy.BLOCK
+        """Whether records that are queued may be dropped at once to make room: those of ``block`` never, and those with an overflow topic have to get there before."""
+        return self.strategy is not Strategy.BLOCK and self.overflow_topic is None
 
     @property
     def share(self) -> float:

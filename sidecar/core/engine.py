@@ -31,6 +31,7 @@ from sidecar.core.events import (
     Assigned,
     CommitFinished,
     DeadLetterFinished,
+    DivertFinished,
     DrainRequested,
     Event,
     FlushFinished,
@@ -49,6 +50,7 @@ from sidecar.core.hold_reasons import ASKED, HoldReason
 from sidecar.core.holds import Holds
 from sidecar.core.intake import Intake
 from sidecar.core.landing import HASTE, Landing
+from sidecar.core.overflow import Overflow
 from sidecar.core.ownership import Ownership
 from sidecar.core.records import TopicPartition
 from sidecar.core.results import Fenced
@@ -72,10 +74,11 @@ class Engine:
         self._intake = Intake(state)
         self._dispatch = Dispatch(state)
         self._letters = DeadLetters(state)
+        self._overflow = Overflow(state)
         self._landing = Landing(state, self._letters)
         self._holds = Holds(state)
         self._commits = Commits(state)
-        self._ownership = Ownership(state, self._landing, self._letters)
+        self._ownership = Ownership(state, self._landing, self._letters, self._overflow)
         self._finished = False
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             Assigned: lambda event, _now: self._ownership.assign(event.starts, event.fresh),
@@ -89,6 +92,7 @@ class Engine:
             PartitionFailed: self._partition_failed,
             FlushFinished: self._flush_finished,
             DeadLetterFinished: self._letters.finished,
+            DivertFinished: self._overflow.finished,
             CommitFinished: lambda event, _now: self._commits.finished(event),
             DrainRequested: self._drain,
             HoldAsked: self._ask_hold,
@@ -151,6 +155,7 @@ class Engine:
             self._dispatch.next_due(now),
             self._holds.next_due(),
             self._letters.next_due(),
+            self._overflow.next_due(),
             self._commits.next_due(),
             self._state.drain_deadline,
             *(hold.until for hold in self._state.asked.values()),
@@ -158,10 +163,11 @@ class Engine:
         return min((due for due in dues if due is not None), default=None)
 
     def in_flight_of(self, tps: Iterable[TopicPartition]) -> int:
-        """Count the flushes that a flusher holds now with records of ``tps``, and their dead letters that are sent."""
+        """Count the flushes that a flusher holds now with records of ``tps``, and what of them is sent to a dead-letter or an overflow topic."""
         wanted = set(tps)
         running = (flight for flight in self._state.flights.values() if flight.due is None)
         letters = sum(letter.sent and letter.chunk.tp in wanted for letter in self._state.letters.values())
+        letters += sum(divert.chunk.tp in wanted for divert in self._state.diversions.sent.values())
         return letters + sum(any(chunk.tp in wanted for chunk in flight.batch.chunks) for flight in running)
 
     def positions(self) -> dict[TopicPartition, int | None]:
@@ -248,6 +254,7 @@ class Engine:
         self._ownership.locate()
         self._letters.run(now)
         self._dispatch.run(now)
+        self._overflow.run(now)
         if self._state.buffer.size < size:  # records expired on their way out, or letters were given back
             self._react(now)
         self._holds.update(now)

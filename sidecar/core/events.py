@@ -15,6 +15,7 @@ FlushFinished       a flush came to a result
 CommitFinished      the broker answered a commit
 Located             the downstream told the offsets that it keeps
 DeadLetterFinished  the dead-letter topic's broker answered for one record
+DivertFinished      an overflow topic's broker answered for a chunk
 DrainRequested      finish everything until the deadline, take nothing more
 HoldAsked           take nothing of any partition, for a reason from outside, until it is lifted
 HoldLifted          that reason is gone
@@ -130,6 +131,14 @@ class DeadLetterFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class DivertFinished:
+    """``number`` is that of :class:`~sidecar.core.actions.Divert`; ``error`` is None once all its records are acknowledged by all replicas in sync."""
+
+    number: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DrainRequested:
     """``deadline`` is on the clock of ``now``."""
 
@@ -173,6 +182,7 @@ Event = (
     | FlushFinished
     | CommitFinished
     | DeadLetterFinished
+    | DivertFinished
     | DrainRequested
     | HoldAsked
     | HoldLifted

@@ -64,6 +64,9 @@ class Expiry:
                 yield part
 
     def _drop(self, partition: Partition, chunk: Chunk, reason: DropReason) -> None:
+        if partition.policy.overflow_topic is not None:
+            self._state.divert(partition, chunk, reason)
+            return
         self._state.buffer.settle(chunk)
         partition.ledger.complete(chunk)
         self._state.drop(chunk, reason)

@@ -8,7 +8,7 @@ import enum
 class HoldReason(enum.Enum):
     """Why no records are taken of a partition.
 
-    ``POSITION`` waits for the offset that the downstream keeps, ``DEAD_LETTER`` for a dead letter that cannot be sent. ``OPERATOR``, ``APP`` and ``QUIESCE`` are asked for and lifted by events, and hold every partition; the others follow from the engine's state.
+    ``POSITION`` waits for the offset that the downstream keeps, ``DEAD_LETTER`` for a dead letter that cannot be sent, ``OVERFLOW`` for its overflow topic. ``OPERATOR``, ``APP`` and ``QUIESCE`` are asked for and lifted by events, and hold every partition; the others follow from the engine's state.
     """
 
     BUFFER = "buffer"
@@ -18,6 +18,7 @@ class HoldReason(enum.Enum):
     STOPPED = "stopped"
     POSITION = "position"
     DEAD_LETTER = "dead_letter"
+    OVERFLOW = "overflow"
     QUIESCE = "quiesce"
     OPERATOR = "operator"
     APP = "app"

@@ -11,6 +11,7 @@ A drain or a quiesce pauses at once: it must keep polling, so that the session l
 has to cost something, since it lasts longer than ``pause_after``, or since others are polled all the same (they may drop), only those stay held that fill their share of the
 buffer (:mod:`sidecar.core.shares`): a hold begins at the high watermark's part of the share and ends at the low one's. So a hot partition holds up no other, nor does another topic's
 flood. One whose records were refused for want of room waits at least until the pressure is below the high watermark.
+One with an overflow topic waits while too much is on its way there (:mod:`sidecar.core.overflow`), and refused until half of the room above the high watermark is free.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sidecar.core.breaker import BreakerState
 from sidecar.core.config import Strategy
 from sidecar.core.hold_reasons import ASKED, HoldReason
 from sidecar.core.intake import blocked_too_long
+from sidecar.core.overflow import is_crowded
 from sidecar.core.records import TopicPartition
 from sidecar.core.state import EngineState, Partition
 
@@ -87,7 +89,7 @@ class Holds:
             return
         if self._pressed_since is None:
             self._pressed_since = now
-        self._all_block = not any(partition.policy.may_evict for partition in self._state.partitions.values())
+        self._all_block = all(partition.policy.strategy is Strategy.BLOCK for partition in self._state.partitions.values())
 
     def _condition(self) -> Condition:
         """Return all that can hold a partition and is not its own."""
@@ -115,6 +117,8 @@ class Holds:
         if self._breaker_holds():
             reasons.append(HoldReason.BREAKER)
         reasons += self._pressure_reasons(partition, now)
+        if partition.policy.overflow_topic is not None and self._waits_for_overflow(partition):
+            reasons.append(HoldReason.OVERFLOW)
         return tuple(reasons)
 
     def _pressure_reasons(self, partition: Partition, now: float) -> list[HoldReason]:
@@ -144,6 +148,15 @@ class Holds:
         held = HoldReason.BUFFER in self.reasons.get(partition.tp, ())
         mark = config.low_watermark if held else config.high_watermark
         return state.buffer.usage(partition.tp) >= mark * state.shares.of(partition.tp)
+
+    def _waits_for_overflow(self, partition: Partition) -> bool:
+        """Whether ``partition`` waits for its overflow topic, or for room that it makes."""
+        state, buffer = self._state, self._state.buffer
+        if is_crowded(state, held=HoldReason.OVERFLOW in self.reasons.get(partition.tp, ())):
+            return True
+        if not partition.refused or buffer.is_empty:
+            return False
+        return buffer.utilization >= (1 + state.config.high_watermark) / 2 or partition.refused > buffer.room_bytes
 
     def _lacks_room(self) -> bool:
         """Whether a large record waits for room. Every ``block`` partition waits with it, or their traffic would keep it out for ever."""

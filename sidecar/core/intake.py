@@ -18,6 +18,9 @@ then the oldest. Those of a ``block`` topic never are. A partition may evict fro
 - has more than its share of the buffer, while its own is below its share (:mod:`sidecar.core.shares`), and has the same priority or, for a ``block`` topic, any: it
   would else wait for ever while a flood of important records takes all the room that there is.
 
+*Overflow.* The records of a topic with an overflow topic are never evicted, and refused like those of ``block`` where nothing can be evicted for them: they leave through
+:mod:`sidecar.core.overflow`, before the buffer is full.
+
 Refused records were never taken: they are not polled in the books, and the ledger's position stays before them.
 """
 
@@ -60,7 +63,8 @@ class Intake:
         if unseen is not None and not partition.refused:
             _begin(partition, unseen.start)
             partition.last_timestamp = unseen.timestamps[-1]
-            self._takers[partition.policy.strategy](partition, unseen, now)
+            strategy = partition.policy.strategy if partition.policy.overflow_topic is None else Strategy.BLOCK
+            self._takers[strategy](partition, unseen, now)
 
     def _give_back(self, chunk: Chunk, partition: Partition | None) -> None:
         """Release records that came too late.
@@ -113,7 +117,7 @@ class Intake:
         if fitting == len(chunk):
             return
         rest = chunk.slice(fitting, len(chunk))
-        if blocked_too_long(partition, now):
+        if partition.policy.overflow_topic is None and blocked_too_long(partition, now):
             self._drop_tail(partition, rest, DropReason.MAX_BLOCK)
         else:
             partition.refused = next(record_bytes(rest))

@@ -21,6 +21,7 @@ from sidecar.core.dead_letters import DeadLetters
 from sidecar.core.events import Located, Moved
 from sidecar.core.landing import Landing
 from sidecar.core.ledger import Ledger
+from sidecar.core.overflow import Overflow
 from sidecar.core.records import TopicPartition
 from sidecar.core.state import EngineState, StopKind
 
@@ -31,11 +32,12 @@ FENCES = 5
 class Ownership:
     """Adds and removes partitions."""
 
-    def __init__(self, state: EngineState, landing: Landing, letters: DeadLetters) -> None:
+    def __init__(self, state: EngineState, landing: Landing, letters: DeadLetters, overflow: Overflow) -> None:
         """Work on the engine's state."""
         self._state = state
         self._landing = landing
         self._letters = letters
+        self._overflow = overflow
         self._has_unplaced = False
 
     def assign(self, starts: Mapping[TopicPartition, int | None], fresh: Collection[TopicPartition]) -> None:
@@ -129,3 +131,4 @@ class Ownership:
             state.release(chunk, ReleaseReason.SHUTDOWN)
         self._landing.abandon_all(ReleaseReason.SHUTDOWN)
         self._letters.release_all(ReleaseReason.SHUTDOWN)
+        self._overflow.release_all(ReleaseReason.SHUTDOWN)

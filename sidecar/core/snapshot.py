@@ -16,7 +16,7 @@ from sidecar.core.records import TopicPartition
 
 @dataclass(frozen=True, slots=True)
 class BooksView:
-    """Where every polled record went. By topic, or by (topic, reason); ``unaccounted`` must be 0."""
+    """Where every polled record went. By topic, or by (topic, reason); ``unaccounted`` must be 0. ``diverted`` are those of the dropped ones that are in an overflow topic."""
 
     polled: Mapping[str, int]
     delivered: Mapping[str, int]
@@ -26,6 +26,7 @@ class BooksView:
     buffered: int
     in_flight: int
     unaccounted: int
+    diverted: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class PartitionView:
     ``last_wall_ms`` that of the last polled record. ``holds`` names the reasons for which no records are taken
     (empty: not held), ``stopped`` says for people why a policy stopped it and ``stopped_by`` names the policy.
     ``letters`` of its records are on their way to the dead-letter topic, ``letter_trouble`` is what stands in the way (None: nothing).
-    ``suspects`` records at its head are being searched for poison, ``retry`` is the failed flush that keeps it waiting.
+    ``diverting`` are on their way to an overflow topic. ``suspects`` records at its head are being searched for poison, ``retry`` is the failed flush that keeps it waiting.
     """
 
     tp: TopicPartition
@@ -70,6 +71,7 @@ class PartitionView:
     retry: RetryView | None
     letters: int = 0
     letter_trouble: str | None = None
+    diverting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,14 @@ class FlowView:
 
 
 @dataclass(frozen=True, slots=True)
+class OverflowView:
+    """``records`` are on their way to overflow topics, ``trouble`` is what stands in the way (None: nothing)."""
+
+    records: int = 0
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The whole engine at one moment.
 
@@ -140,6 +150,7 @@ class Snapshot:
     pauses: int
     draining: bool
     search: SearchView = SearchView()
+    overflow: OverflowView = OverflowView()
     asked_holds: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -18,6 +18,7 @@ from sidecar.core.books import Books, DropReason, ReleaseReason
 from sidecar.core.breaker import Breaker, BreakerSignal, BreakerState
 from sidecar.core.buffer import BoundedBuffer
 from sidecar.core.config import DeadLetterRules, EngineConfig, Policy
+from sidecar.core.diversions import Diversions
 from sidecar.core.flush_control import FlushControl, Launch
 from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.ledger import Ledger
@@ -163,7 +164,7 @@ class EngineState:
     epoch of each partition ever assigned, ``fenced`` why its last assignment ended. ``overflowed`` tells that the
     present event brought more than fits, ``letters`` are the dead letters that are not acknowledged yet, ``rechecks`` those of them by partition whose records
     are to be tried once more, ``waits_for_letters`` the partitions of which nothing is
-    flushed for them, each with what is wrong (None: nothing), ``delivered_at`` when records were last taken, ``holds_stale`` that a partition came, went, was stopped or had a record refused since the holds were last computed.
+    flushed for them, each with what is wrong (None: nothing), ``may_divert`` tells that a partition with an overflow topic was assigned, ``delivered_at`` when records were last taken, ``holds_stale`` that a partition came, went, was stopped or had a record refused since the holds were last computed.
     """
 
     config: EngineConfig
@@ -179,6 +180,8 @@ class EngineState:
     budget: RetryBudget
     books: Books = field(default_factory=Books)
     clock: SteadyClock = field(default_factory=SteadyClock)
+    diversions: Diversions = field(default_factory=Diversions)
+    may_divert: bool = False
     partitions: dict[TopicPartition, Partition] = field(default_factory=dict)
     epochs: dict[TopicPartition, int] = field(default_factory=dict)
     flights: dict[int, Flight] = field(default_factory=dict)
@@ -241,15 +244,25 @@ class EngineState:
         if not self.rechecks[tp]:
             del self.rechecks[tp]
 
-    def drop(self, chunk: Chunk, reason: DropReason, detail: str | None = None) -> None:
-        """Give the records of ``chunk`` the outcome dropped."""
-        self.drop_some(chunk, len(chunk), reason, detail)
+    def drop(self, chunk: Chunk, reason: DropReason, detail: str | None = None, *, overflow_topic: str | None = None) -> None:
+        """Give the records of ``chunk`` the outcome dropped; ``overflow_topic`` is where they are instead."""
+        if overflow_topic is not None:
+            self.books.diverted[chunk.tp.topic, reason] += len(chunk)
+        self.books.drop(chunk.tp.topic, len(chunk), reason)
+        self.actions.append(Dropped(chunk.tp, chunk.start, chunk.end, len(chunk), reason, detail, overflow_topic))
 
-    def drop_some(self, chunk: Chunk, records: int, reason: DropReason, detail: str | None = None) -> None:
+    def drop_some(self, chunk: Chunk, records: int, reason: DropReason) -> None:
         """Give ``records`` of the records in the range of ``chunk`` the outcome dropped."""
         if records:
             self.books.drop(chunk.tp.topic, records, reason)
-            self.actions.append(Dropped(chunk.tp, chunk.start, chunk.end, records, reason, detail))
+            self.actions.append(Dropped(chunk.tp, chunk.start, chunk.end, records, reason))
+
+    def divert(self, partition: Partition, chunk: Chunk, reason: DropReason) -> None:
+        """Send ``chunk``, which is in flight, to the overflow topic of ``partition``; it is dropped for ``reason`` once it is there."""
+        template = partition.policy.overflow_topic
+        assert template is not None, "it has an overflow topic"  # noqa: S101 -- our own mistake, never a user's
+        self.diversions.add(chunk, reason, template)
+        self.holds_stale = True
 
     def release(self, chunk: Chunk, reason: ReleaseReason) -> None:
         """Give the records of ``chunk`` the outcome released."""
@@ -274,6 +287,7 @@ class EngineState:
             tp, epoch, self.policy(tp.topic), Ledger(start), assignment=epoch if old is None else old.assignment
         )
         self.partitions[tp] = partition
+        self.may_divert = self.may_divert or partition.policy.overflow_topic is not None
         self.holds_stale = True
         return partition
 

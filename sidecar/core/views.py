@@ -8,13 +8,13 @@ from sidecar.core.config import Ordering
 from sidecar.core.flush_control import FlushControl
 from sidecar.core.holds import Holds
 from sidecar.core.records import Chunk, TopicPartition
-from sidecar.core.snapshot import FlowView, PartitionView, RetryView, SearchView, Snapshot
+from sidecar.core.snapshot import FlowView, OverflowView, PartitionView, RetryView, SearchView, Snapshot
 from sidecar.core.state import EngineState, Flight, Partition
 
 
 def snapshot(state: EngineState, holds: Holds, now: float) -> Snapshot:
     """Describe the engine at ``now``."""
-    flying = _flying(state)
+    flying, diverted = _flying(state), _diverted(state)
     failed = {
         chunk.tp: flight for flight in state.flights.values() if flight.failure is not None for chunk in flight.batch.chunks
     }
@@ -27,11 +27,12 @@ def snapshot(state: EngineState, holds: Holds, now: float) -> Snapshot:
         max_bytes=state.buffer.max_bytes,
         books=state.books.view(state.buffer),
         partitions=tuple(
-            _partition(state, holds, p, flying.get(tp, []), _retry(failed.get(tp), now))
+            _partition(state, holds, p, (flying.get(tp, []), diverted.get(tp, [])), _retry(failed.get(tp), now))
             for tp, p in sorted(state.partitions.items())
         ),
         flow=_flow(state, now),
         search=_search(state.flow),
+        overflow=OverflowView(state.diversions.records, state.diversions.failure),
         transitions={(old.value, new.value): count for (old, new), count in state.backpressure.transitions.items()},
         holds=holds.holds,
         pauses=holds.pauses,
@@ -49,6 +50,14 @@ def _flying(state: EngineState) -> dict[TopicPartition, list[Chunk]]:
     return flying
 
 
+def _diverted(state: EngineState) -> dict[TopicPartition, list[Chunk]]:
+    """Return the chunks on their way to overflow topics, by partition."""
+    diverted: dict[TopicPartition, list[Chunk]] = {}
+    for divert in state.diversions:
+        diverted.setdefault(divert.chunk.tp, []).append(divert.chunk)
+    return diverted
+
+
 def _retry(flight: Flight | None, now: float) -> RetryView | None:
     """Describe the flight that failed before."""
     if flight is None or flight.failure is None:
@@ -59,9 +68,10 @@ def _retry(flight: Flight | None, now: float) -> RetryView | None:
 
 
 def _partition(
-    state: EngineState, holds: Holds, partition: Partition, flying: list[Chunk], retry: RetryView | None
+    state: EngineState, holds: Holds, partition: Partition, leaving: tuple[list[Chunk], list[Chunk]], retry: RetryView | None
 ) -> PartitionView:
-    ledger = partition.ledger
+    """Describe ``partition``; ``leaving`` are its chunks on their way to the downstream, and to an overflow topic."""
+    ledger, (flying, diverted) = partition.ledger, leaving
     return PartitionView(
         tp=partition.tp,
         epoch=partition.epoch,
@@ -70,7 +80,7 @@ def _partition(
         committable=ledger.committable,
         buffered=state.buffer.queued(partition.tp),
         in_flight=sum(map(len, flying)),
-        oldest_wall_ms=_oldest(state, partition, flying),
+        oldest_wall_ms=_oldest(state, partition, flying + diverted),
         last_wall_ms=partition.last_timestamp,
         holds=tuple(reason.value for reason in holds.reasons.get(partition.tp, ())),
         stopped=partition.stopped,
@@ -78,6 +88,7 @@ def _partition(
         suspects=0 if partition.suspect is None else partition.suspect.left,
         retry=retry,
         letters=sum(letter.chunk.tp == partition.tp for letter in state.letters.values()) if state.letters else 0,
+        diverting=sum(map(len, diverted)),
         letter_trouble=state.waits_for_letters.get(partition.tp),
     )
 

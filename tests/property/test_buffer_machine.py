@@ -99,6 +99,15 @@ class BufferMachine(RuleBasedStateMachine):
         if taken:
             self.flying.append(taken)
 
+    @rule(tp=TPS, max_records=st.integers(0, 10))
+    def take_newest(self, tp: TopicPartition, max_records: int) -> None:
+        at = max(0, len(self.queued[tp]) - max_records)
+        taken = self.buffer.take_newest(tp, max_records)
+        assert records_of(taken[::-1]) == self.queued[tp][at:]
+        del self.queued[tp][at:]
+        for each in taken:
+            self.buffer.settle(each)
+
     @precondition(lambda self: self.flying)
     @rule(data=st.data())
     def settle(self, data: st.DataObject) -> None:

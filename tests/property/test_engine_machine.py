@@ -7,13 +7,14 @@ need make sense: results come in any order and of any kind, time jumps, partitio
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sidecar.core.actions import Commit, DeadLetter, Finish, Locate, Pause, Resume, StartFlush
+from sidecar.core.actions import Commit, DeadLetter, Divert, Finish, Locate, Pause, Resume, StartFlush
 from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, OnPoison, Ordering, Policy, RetryLimits, Strategy
 from sidecar.core.engine import Engine
 from sidecar.core.events import (
@@ -21,6 +22,7 @@ from sidecar.core.events import (
     Assigned,
     CommitFinished,
     DeadLetterFinished,
+    DivertFinished,
     DrainRequested,
     Event,
     FlushFinished,
@@ -56,6 +58,7 @@ POLICIES = st.builds(
     max_wait=st.sampled_from([None, 0.2]),
     priority=st.integers(-2, 1),
     weight=st.sampled_from([None, 0.5, 3.0]),
+    overflow_topic=st.sampled_from([None, "{topic}-overflow"]),
 )
 SOME = st.lists(TPS, min_size=1, unique=True)
 RARELY = st.integers(0, 7).map(lambda number: (number + 4) % 8)
@@ -83,6 +86,11 @@ def partials(draw: st.DrawFn, batch: Batch) -> Partial:
 
 def places(batch: Batch) -> set[TopicPartition]:
     return {each.tp for each in batch.chunks}
+
+
+def possible(policy: Policy, stored_offsets: bool) -> Policy:  # noqa: FBT001 -- the dial of the configuration
+    """Return ``policy`` without an overflow topic where it cannot have one."""
+    return replace(policy, overflow_topic=None) if stored_offsets or policy.strategy is Strategy.SAMPLE else policy
 
 
 class EngineMachine(RuleBasedStateMachine):
@@ -116,7 +124,7 @@ class EngineMachine(RuleBasedStateMachine):
     ) -> None:
         if stored_offsets:
             ordering = Ordering.PARTITION
-        policies = {"orders": Policy(), "clicks": clicks, "views": views}
+        policies = {"orders": Policy(), "clicks": possible(clicks, stored_offsets), "views": possible(views, stored_offsets)}
         self.random = Random(seed)
         self.engine = Engine(
             EngineConfig(
@@ -137,7 +145,8 @@ class EngineMachine(RuleBasedStateMachine):
         self.commits_with_records = stored_offsets and commits_with_records
         self.now = 0.0
         self.logs = {tp: Log(tp) for tp in ALL}
-        self.audit = Audit(self.engine, self.logs, ["orders"] if on_poison is OnPoison.STOP or dead_letters else [], ordering)
+        lossless = [topic for topic, policy in policies.items() if topic == "orders" or policy.overflow_topic is not None]
+        self.audit = Audit(self.engine, self.logs, lossless if on_poison is OnPoison.STOP or dead_letters else [], ordering)
         self.positions: dict[TopicPartition, int] = {}
         self.paused: set[TopicPartition] = set()
         self.running: dict[int, StartFlush] = {}
@@ -145,6 +154,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.table = Table() if stored_offsets else None
         self.questions: list[Locate] = []
         self.letters: dict[int, DeadLetter] = {}
+        self.diverts: dict[int, Divert] = {}
         self.leaving: set[TopicPartition] = set()
         self.assign(ALL, known=True)
 
@@ -173,6 +183,8 @@ class EngineMachine(RuleBasedStateMachine):
                 case DeadLetter():
                     assert action.number not in self.letters, "a letter is sent twice at once"
                     self.letters[action.number] = action
+                case Divert():
+                    self.diverts[action.number] = action
                 case Finish():
                     self.running.clear()
 
@@ -248,7 +260,9 @@ class EngineMachine(RuleBasedStateMachine):
         return Delivered() if self.table is None else self.table.write(batch)
 
     def deliver_everything(self) -> None:
-        while self.running or self.questions or self.letters:
+        while self.running or self.questions or self.letters or self.diverts:
+            while self.diverts:
+                self.tell(DivertFinished(self.diverts.popitem()[0], None))
             while self.letters:
                 self.tell(DeadLetterFinished(self.letters.popitem()[0], None))
             if self.questions:
@@ -263,6 +277,13 @@ class EngineMachine(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(sorted(self.letters)))
         del self.letters[number]
         self.tell(DeadLetterFinished(number, error))
+
+    @precondition(lambda self: self.diverts)
+    @rule(data=st.data(), error=st.sampled_from([None, None, "unknown topic"]))
+    def answer_for_an_overflow_topic(self, data: st.DataObject, error: str | None) -> None:
+        number = data.draw(st.sampled_from(sorted(self.diverts)))
+        del self.diverts[number]
+        self.tell(DivertFinished(number, error))
 
     @precondition(lambda self: self.running)
     @rule(data=st.data())

@@ -14,6 +14,7 @@ from sidecar.core.actions import (
     CommitOffset,
     DeadLetter,
     DeadLettered,
+    Divert,
     Dropped,
     Finish,
     Landed,
@@ -28,6 +29,7 @@ from sidecar.core.engine import Engine
 from sidecar.core.events import (
     Assigned,
     DeadLetterFinished,
+    DivertFinished,
     DrainRequested,
     Event,
     FlushFinished,
@@ -54,7 +56,7 @@ class Audit:
         lossless: Collection[str],
         ordering: Ordering = Ordering.PARTITION,
     ) -> None:
-        """Check ``engine`` against what is in ``logs``; no record of the ``lossless`` topics may be dropped, and order is kept by ``ordering``."""
+        """Check ``engine`` against what is in ``logs``; no record of the ``lossless`` topics may be dropped unless it is in an overflow topic, and order is kept by ``ordering``."""
         self._ordering = ordering
         self._engine = engine
         self._logs = logs
@@ -70,6 +72,9 @@ class Audit:
         self._running: dict[int, StartFlush] = {}
         self._letters: dict[int, int] = {}
         self._letter_epoch = 0
+        self._diverts: dict[int, Divert] = {}
+        self._diverted: Divert | None = None
+        self.diverted: Counter[Key] = Counter()
         self._landed_to: dict[EpochKey, int] = {}
         self._asked_again: set[Key] = set()
         self._safe_to: dict[TopicPartition, int] = {}
@@ -79,6 +84,7 @@ class Audit:
 
     def check(self, event: Event, actions: Sequence[Action], now: float) -> None:
         """Check every invariant after ``event`` was answered by ``actions``."""
+        self._diverted = None
         self._before(event)
         for action in actions:
             self._act(action)
@@ -112,13 +118,21 @@ class Audit:
                     self._epochs.pop(tp, None)
             case DrainRequested():
                 self._draining = True
-            case DeadLetterFinished():
-                self._letter_epoch = self._letters[event.number]
+            case DeadLetterFinished() | DivertFinished():
+                self._answered(event)
             case FlushFinished():
                 self._finished(event)
                 self._epochs = {tp: self._engine.epoch(tp) or 0 for tp in self._epochs}  # one that was overtaken begins a new one
             case _:
                 pass
+
+    def _answered(self, event: DeadLetterFinished | DivertFinished) -> None:
+        """Note what the broker of another topic answered for."""
+        if isinstance(event, DeadLetterFinished):
+            self._letter_epoch = self._letters[event.number]
+        else:
+            divert = self._diverts.pop(event.number)
+            self._diverted = divert if event.error is None else None
 
     def _finished(self, event: FlushFinished) -> None:
         """Note which records may come again after later ones: those that were refused alone."""
@@ -137,6 +151,8 @@ class Audit:
             case DeadLetter():
                 assert not self._draining, "a record is dead-lettered in a drain"
                 self._letters[action.number] = action.chunk.epoch
+            case Divert():
+                self._divert(action)
             case Commit():
                 for tp, offer in action.offsets.items():
                     assert tp not in self._revoking, f"I2: asynchronous commit of {tp} while it is revoked"
@@ -188,6 +204,14 @@ class Audit:
         assert not flying.intersection(keys), "a record is in two flushes at once"
         self._running[start.flight] = start
 
+    def _divert(self, divert: Divert) -> None:
+        chunk = divert.chunk
+        assert self.finished is None, "records are diverted after the end of the drain"
+        assert divert.topic == f"{chunk.tp.topic}-overflow"
+        assert divert.number not in self._diverts, "a chunk is sent twice at once"
+        assert chunk.epoch == self._epochs.get(chunk.tp), f"{chunk.tp} is diverted from an old epoch"
+        self._diverts[divert.number] = divert
+
     def _landed(self, chunk: Chunk) -> None:
         for offset in chunk.offsets:
             self._outcome(chunk.tp, chunk.epoch, offset)
@@ -197,13 +221,17 @@ class Audit:
 
     def _dropped(self, drop: Dropped) -> None:
         """I9, and the outcome of each record."""
-        assert drop.tp.topic not in self._lossless, f"I9: {drop.reason} for {drop.tp}"
-        epoch = self._epochs[drop.tp]
+        divert = self._diverted if drop.overflow_topic is not None else None
+        assert (divert is None) == (drop.overflow_topic is None), f"{drop} is in no overflow topic"
+        assert divert is not None or drop.tp.topic not in self._lossless, f"I9: {drop.reason} for {drop.tp}"
+        assert divert is None or (divert.chunk.tp, divert.chunk.start, divert.chunk.end) == (drop.tp, drop.start, drop.end)
+        epoch = self._epochs[drop.tp] if divert is None else divert.chunk.epoch
         offsets = self._offsets_of(drop, epoch)
         assert len(offsets) == drop.records, f"I4: {drop} of {list(offsets)}"
         for offset in offsets:
             self._outcome(drop.tp, epoch, offset)
             self.dropped[drop.tp, offset] += 1
+            self.diverted[drop.tp, offset] += divert is not None
 
     def _dead_lettered(self, action: DeadLettered) -> None:
         """Note the outcome, in the epoch in which the letter was sent: its answer can come in a later one."""
@@ -238,6 +266,7 @@ class Audit:
         assert sum(books.delivered.values()) == self.delivered.total(), "I4: delivered"
         assert sum(books.dead_lettered.values()) == self.dead_lettered.total(), "I4: dead-lettered"
         assert sum(books.dropped.values()) == self.dropped.total(), "I4: dropped"
+        assert sum(books.diverted.values()) == self.diverted.total(), "I4: diverted"
         assert shot.buffer_records <= shot.max_messages, "I5: too many records"
         assert shot.buffer_bytes <= shot.max_bytes or shot.buffer_records == 1, "I5: too many bytes"
         assert (self._engine.state is State.DRAINING) == self._draining, "I8"

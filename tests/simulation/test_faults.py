@@ -17,7 +17,7 @@ from sidecar.core.config import EngineConfig, FlushLimits, OnPoison, Ordering, P
 from sidecar.core.hold_reasons import ASKED, HoldReason
 from sidecar.core.records import Batch, TopicPartition
 from sidecar.core.results import FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
-from sidecar.core.snapshot import Snapshot
+from sidecar.core.snapshot import OverflowView, Snapshot
 from tests.simulation.broker import SAMPLE_RATE
 from tests.simulation.world import TIMEOUT, Downstream, World
 
@@ -36,13 +36,14 @@ def test_after_all_faults_heal_the_lag_reaches_zero_and_no_record_of_a_blocking_
     world = troubled_world(seed)
     world.run(HEALED)
     world.downstream.outages.clear()
-    world.commit_fails = 0.0
+    world.commit_fails = world.overflow_fails = 0.0
     world.run(HEALED + 20)  # what a freeze put off happens now
     world.return_all()
     world.run(HEALED + 200)
     assert world.lag == 0
     for tp in ORDERS:
         assert all(world.audit.delivered[tp, offset] for offset in world.logs[tp].offsets)
+    assert world.engine.snapshot(world.now).overflow == OverflowView()
 
     fresh = world.now
     world.produce(ORDERS[0], [10])
@@ -122,8 +123,11 @@ def troubled_world(seed: int) -> World:
     """Make a world with a schedule of traffic and faults until :data:`HEALED`."""
     random = Random(seed)
     downstream = Downstream(random.choice((0.001, 0.02, 0.2)), random.choice((0.000_005, 0.000_5)))
-    world = World(config(random, random.choice(list(Strategy))), seed, ORDERS + CLICKS, downstream, ["orders"])
+    engine = config(random, random.choice(list(Strategy)))
+    lossless = [topic for topic in ("orders", "clicks") if topic == "orders" or engine.policy(topic).overflow_topic is not None]
+    world = World(engine, seed, ORDERS + CLICKS, downstream, lossless)
     world.commit_fails = random.choice((0.0, 0.3))
+    world.overflow_fails = random.choice((0.0, 0.3))
     gaps = random.random() < 0.5
     for tp in ORDERS + CLICKS:
         for _ in range(random.randint(1, 12)):
@@ -176,6 +180,7 @@ def config(random: Random, strategy: Strategy) -> EngineConfig:
             priority=random.choice((-1, 0, 1)),
             max_age=random.choice((None, None, 2.0)),
             max_wait=random.choice((None, None, 0.5)),
+            overflow_topic=None if strategy is Strategy.SAMPLE else random.choice((None, "{topic}-overflow")),
         ),
     }
     return EngineConfig(

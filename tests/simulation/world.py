@@ -13,13 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from sidecar.core.actions import Action, Commit, Finish, Pause, Resume, StartFlush
+from sidecar.core.actions import Action, Commit, Divert, Finish, Pause, Resume, StartFlush
 from sidecar.core.config import EngineConfig
 from sidecar.core.engine import Engine
 from sidecar.core.events import (
     Advanced,
     Assigned,
     CommitFinished,
+    DivertFinished,
     DrainRequested,
     Event,
     FlushFinished,
@@ -79,6 +80,7 @@ class World:
         self.audit = Audit(self.engine, self.logs, lossless, config.ordering)
         self.downstream = downstream
         self.commit_fails = 0.0
+        self.overflow_fails = 0.0
         self.weighed: Counter[TopicPartition] = Counter()
         self._positions: dict[TopicPartition, int] = {}
         self._paused: set[TopicPartition] = set()
@@ -222,6 +224,9 @@ class World:
             case Resume():
                 self._paused.difference_update(action.positions)
                 self._positions.update({tp: at for tp, at in action.positions.items() if at is not None})
+            case Divert():
+                error = "unknown topic" if self.random.random() < self.overflow_fails else None
+                self.at(self.now + 0.005, lambda: self.tell(DivertFinished(action.number, error)))
             case Commit():
                 self.at(self.now + 0.002, lambda: self._answer(action))
             case Finish():

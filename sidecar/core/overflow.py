@@ -1,0 +1,201 @@
+"""Overflow: records that would be dropped go to a Kafka topic instead, where their owner has named one (``overflow_topic``).
+
+Such a record gets its outcome, ``dropped`` for its reason, only when the overflow topic's broker has acknowledged it, and takes its room in the buffer until then. So it cannot make room for
+another one at once, as an evicted record does, and this begins earlier: at the high watermark. What is queued above it, what is on its way to a topic not counted, is diverted,
+
+- of the lowest priority first, then of partitions that fill their share of the buffer (:mod:`sidecar.core.shares`), then the oldest; but while records that may just be dropped are queued
+  and have a lower priority, nothing is: those are evicted when the buffer is full;
+- with ``drop_oldest`` from the head of a partition's queue, with ``drop_newest`` from its tail; with ``block`` from its tail, once ``max_block`` is over.
+
+Records that expired, or waited too long, go the same way when they are about to be flushed (:mod:`sidecar.core.expiry`). While poison is searched for in a partition nothing of it is diverted.
+
+When more is on its way than :data:`MOST` of the room above the high watermark, partitions with an overflow topic are held (``overflow``) until it is half of that: an overflow topic that takes nothing means that they
+wait in Kafka, and nothing is lost. A failure is tried again, with backoff and for ever. At least once: what is sent and not acknowledged when the process ends may be there twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from math import ceil
+
+from sidecar.core.actions import Divert, DivertFailed
+from sidecar.core.books import DropReason, ReleaseReason
+from sidecar.core.config import Strategy
+from sidecar.core.diversions import Lane
+from sidecar.core.events import DivertFinished
+from sidecar.core.intake import blocked_too_long
+from sidecar.core.records import TopicPartition
+from sidecar.core.retry import backoff
+from sidecar.core.state import EngineState, Partition
+
+MOST = 0.5
+"""The part of the room above the high watermark that diversions may take before partitions with an overflow topic are held."""
+
+ROUNDING = 1e-9
+"""What sums of parts may be off by; it is no record."""
+
+REASONS = {
+    Strategy.BLOCK: DropReason.MAX_BLOCK,
+    Strategy.DROP_OLDEST: DropReason.DROP_OLDEST,
+    Strategy.DROP_NEWEST: DropReason.DROP_NEWEST,
+}
+"""Why records are diverted for want of room. ``sample`` has no overflow topic: what it leaves out is stood for by what it keeps."""
+
+
+class Overflow:
+    """Chooses what is diverted, and follows it."""
+
+    def __init__(self, state: EngineState) -> None:
+        """Work on the engine's state."""
+        self._state = state
+
+    def run(self, now: float) -> None:
+        """Give back what is ours no more, divert what is above the high watermark, send what may be sent."""
+        state = self._state
+        if not state.may_divert:
+            return
+        if state.holds_stale:
+            self._give_back_strangers()
+        self._relieve(now)
+        for lane in state.diversions.lanes.values():
+            self._send(lane, now)
+
+    def next_due(self) -> float | None:
+        """Return when a lane is tried again."""
+        if not self._has_place():
+            return None
+        dues = (lane.due for lane in self._state.diversions.lanes.values() if lane.waiting)
+        return min((due for due in dues if due is not None), default=None)
+
+    def finished(self, event: DivertFinished, now: float) -> None:
+        """Act on the answer of a topic's broker. One that was given back at the end of a drain is nobody's any more."""
+        divert = self._state.diversions.answered(event.number)
+        if divert is None:
+            return
+        self._state.holds_stale = True
+        lane = self._state.diversions.lanes[divert.template]
+        if event.error is None:
+            lane.due, lane.tries, lane.failure = None, 0, None
+            self._complete(divert)
+        else:
+            self._failed(lane, divert, event.error, now)
+
+    def release_all(self, reason: ReleaseReason) -> None:
+        """Give back every one, also those that are sent: their answers are nobody's any more."""
+        diversions = self._state.diversions
+        for divert in list(diversions):
+            self._release(divert, reason)
+        diversions.sent.clear()
+        diversions.lanes.clear()
+        diversions.sent_bytes = 0
+
+    def _relieve(self, now: float) -> None:
+        """Divert until what is queued and flushed is no more than the high watermark allows."""
+        state = self._state
+        while (over := self._over()) > ROUNDING and (loser := self._loser(now)) is not None:
+            policy, records = loser.policy, self._records_of(loser.tp, over)
+            if policy.strategy is Strategy.DROP_OLDEST:
+                taken = state.buffer.take(loser.tp, records, float("inf"))
+            else:
+                taken = state.buffer.take_newest(loser.tp, records)
+            for chunk in taken:
+                state.divert(loser, chunk, REASONS[policy.strategy])
+
+    def _over(self) -> float:
+        """Return how far the buffer is above the high watermark without what is on its way out, as a part of the whole; by the fuller of its limits."""
+        buffer, diversions = self._state.buffer, self._state.diversions
+        records = (buffer.size - diversions.records) / buffer.max_records
+        nbytes = (buffer.nbytes - diversions.nbytes) / buffer.max_bytes
+        return max(records, nbytes) - self._state.config.high_watermark
+
+    def _records_of(self, tp: TopicPartition, part: float) -> int:
+        """Return how many of the records at the head of ``tp`` take ``part`` of the buffer, one at least."""
+        buffer = self._state.buffer
+        head = buffer.head(tp)
+        assert head is not None, "a loser has records"  # noqa: S101 -- our own mistake, never a user's
+        each = max(1 / buffer.max_records, head.nbytes / len(head) / buffer.max_bytes)
+        return max(1, ceil(part / each - ROUNDING))
+
+    def _loser(self, now: float) -> Partition | None:
+        """Return who is next to lose records to an overflow topic; None where that is nobody, or others are to be evicted before."""
+        queued = self._state.buffer.queued
+        partitions = self._state.partitions.items()
+        losers = [p for tp, p in partitions if queued(tp) and (p.policy.may_evict or self._may_divert(p, now))]
+        loser = min(losers, key=self._rank, default=None)
+        return None if loser is None or loser.policy.overflow_topic is None else loser
+
+    def _rank(self, partition: Partition) -> tuple[int, bool, bool, float]:
+        head = self._state.buffer.head(partition.tp)
+        assert head is not None, "a loser has records"  # noqa: S101 -- our own mistake, never a user's
+        policy = partition.policy
+        return policy.priority, policy.overflow_topic is None, self._state.shares.is_below(partition.tp), head.polled_at
+
+    def _may_divert(self, partition: Partition, now: float) -> bool:
+        policy = partition.policy
+        if policy.overflow_topic is None or policy.strategy not in REASONS:
+            return False
+        busy = partition.revoking or partition.suspect is not None or partition.tp in self._state.rechecks
+        return not busy and (policy.strategy is not Strategy.BLOCK or blocked_too_long(partition, now))
+
+    def _has_place(self) -> bool:
+        """Whether another chunk may be sent: as much as a batch may hold, and the first whatever its size."""
+        return self._state.diversions.sent_bytes < self._state.config.flush.max_batch_bytes
+
+    def _send(self, lane: Lane, now: float) -> None:
+        while lane.waiting and (lane.due is None or lane.due <= now) and self._has_place():
+            self._state.actions.append(self._state.diversions.send(lane))
+
+    def _complete(self, divert: Divert) -> None:
+        state, chunk = self._state, divert.chunk
+        self._settle(divert)
+        partition = state.current(chunk)
+        if partition is not None:
+            partition.ledger.complete(chunk)
+        state.drop(chunk, divert.reason, overflow_topic=divert.topic)
+
+    def _failed(self, lane: Lane, divert: Divert, error: str, now: float) -> None:
+        """Try it again later, before what came after it; or give it back where it is ours no more."""
+        state, chunk = self._state, divert.chunk
+        if self._is_stranger(divert):
+            self._give_back([divert])
+        else:
+            lane.waiting.appendleft(divert)
+        if lane.due is None:
+            lane.tries += 1
+            lane.due = now + backoff(lane.tries, state.config.retry, state.random)
+        lane.failure = error
+        state.actions.append(DivertFailed(chunk.tp, len(chunk), divert.topic, error, max(0.0, lane.due - now)))
+
+    def _is_stranger(self, divert: Divert) -> bool:
+        """Whether its partition has left, or is stopped."""
+        partition = self._state.current(divert.chunk)
+        return partition is None or partition.stopped is not None
+
+    def _give_back_strangers(self) -> None:
+        for lane in self._state.diversions.lanes.values():
+            strangers = [divert for divert in lane.waiting if self._is_stranger(divert)]
+            if strangers:
+                lane.waiting = deque(divert for divert in lane.waiting if not self._is_stranger(divert))
+                self._give_back(strangers)
+
+    def _give_back(self, strangers: Iterable[Divert]) -> None:
+        state = self._state
+        for divert in strangers:
+            stopped = state.current(divert.chunk) is not None
+            fenced = state.fenced.get(divert.chunk.tp, ReleaseReason.REVOKED)
+            self._release(divert, ReleaseReason.STOPPED if stopped else fenced)
+
+    def _release(self, divert: Divert, reason: ReleaseReason) -> None:
+        self._settle(divert)
+        self._state.release(divert.chunk, reason)
+
+    def _settle(self, divert: Divert) -> None:
+        self._state.buffer.settle(divert.chunk)
+        self._state.diversions.forget(divert)
+
+
+def is_crowded(state: EngineState, *, held: bool) -> bool:
+    """Whether partitions with an overflow topic wait for what is on its way there; once ``held`` until it is half of that."""
+    most = MOST * (1 - state.config.high_watermark)
+    return state.diversions.usage(state.buffer) >= (most / 2 if held else most)
