@@ -25,6 +25,7 @@ from sidecar.http.server import AdminServer
 from sidecar.kafka.address import Address
 from sidecar.kafka.build import Tell, Wanted, build_consumer, build_dead_letters, build_log_offsets
 from sidecar.kafka.consumer import KafkaFenced
+from sidecar.kafka.overflow import build_overflow
 from sidecar.observe.flow_status import flow_status
 from sidecar.observe.kafka_log import KafkaLog
 from sidecar.observe.last_events import LastEvents
@@ -47,6 +48,7 @@ from sidecar.runtime.loop import ExitStatus, Loop, StopRequest
 from sidecar.runtime.marker import Marker
 from sidecar.runtime.membership import Membership
 from sidecar.runtime.orders import Orders
+from sidecar.runtime.overflow import OverflowProducer
 from sidecar.runtime.report import LogEnds, Report
 from sidecar.runtime.stored_offsets import StoredOffsetsReader
 from sidecar.runtime.watchdog import Bounds, Watchdog
@@ -55,6 +57,7 @@ from sidecar.settings import (
     consumer_config,
     engine_config,
     fingerprint,
+    has_overflow,
     login_changed,
     max_poll_interval,
     memory_limit,
@@ -107,7 +110,7 @@ class App:
             settings.topics,
             settings.start,
             settings.on_offset_out_of_range,
-            kind.needs_headers or letters is not None,
+            kind.needs_headers or letters is not None or has_overflow(settings),
             kind.commits_with_records,
             kind.stored_offsets is not None,
             login_changed(settings),
@@ -126,8 +129,14 @@ class App:
             None if kind.stored_offsets is None else StoredOffsetsReader(kind.stored_offsets, outcomes.put, time.monotonic)
         )
         self._letters = None if letters is None else _dead_letters(settings, letters, outcomes)
+        self._overflow = _overflow(settings, outcomes)
         locate = None if self._reader is None else self._reader.ask
-        hands = Hands(self._flushers.submit, locate, None if self._letters is None else self._letters.send)
+        hands = Hands(
+            self._flushers.submit,
+            locate,
+            None if self._letters is None else self._letters.send,
+            None if self._overflow is None else self._overflow.send,
+        )
         driver = Driver(engine, client, hands, outcomes, self._watch, time.monotonic)
         poll_interval = max_poll_interval(settings)
         membership = Membership(driver, min(REVOKE_LONGEST, REVOKE_SHARE * poll_interval))
@@ -170,6 +179,9 @@ class App:
             if self._letters is not None:
                 self._letters.start()
                 running.callback(self._letters.close, LETTERS_GRACE)
+            if self._overflow is not None:
+                self._overflow.start()
+                running.callback(self._overflow.close, LETTERS_GRACE)
             running.callback(self._flushers.stop, FLUSHERS_GRACE)
             running.callback(self._log_ends.stop)
             running.callback(self._watchdog.cancel)
@@ -274,6 +286,13 @@ def _grace_problem(settings: Settings) -> str | None:
 def _dead_letters(settings: Settings, topic: str, outcomes: SimpleQueue[Outcome]) -> DeadLetterProducer:
     address = Address(topic, settings.topics)
     return build_dead_letters(consumer_config(settings), address, settings.kafka.group_id, outcomes.put, login_changed(settings))
+
+
+def _overflow(settings: Settings, outcomes: SimpleQueue[Outcome]) -> OverflowProducer | None:
+    if not has_overflow(settings):
+        return None
+    group = settings.kafka.group_id
+    return build_overflow(consumer_config(settings), group, settings.topics, login_changed(settings), outcomes.put)
 
 
 def _marker(settings: Settings) -> Marker | None:

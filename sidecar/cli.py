@@ -303,9 +303,11 @@ def _print_ddl(settings: Settings) -> int:
 
 def _check_kafka(settings: Settings) -> bool:
     from sidecar.kafka.check import check_topics  # noqa: PLC0415 -- see above
-    from sidecar.settings import consumer_config  # noqa: PLC0415 -- see above
+    from sidecar.settings import consumer_config, overflow_topic  # noqa: PLC0415 -- see above
 
-    problems = check_topics(consumer_config(settings), settings.topics, CHECK_TIMEOUT)
+    problems = check_topics(
+        consumer_config(settings), settings.topics, lambda topic: overflow_topic(settings, topic), CHECK_TIMEOUT
+    )
     for problem in problems:
         print(f"kafka      {problem}")
     if not problems:

@@ -118,17 +118,12 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Divert:
-    """Records of one chunk on their way to the overflow topic of ``template``; ``number`` names them in the answer."""
+    """Records of one chunk on their way to the overflow topic ``topic``; ``number`` names them in the answer."""
 
     number: int
     chunk: Chunk
     reason: DropReason
-    template: str
-
-    @property
-    def topic(self) -> str:
-        """The overflow topic."""
-        return self.template.replace("{topic}", self.chunk.tp.topic)
+    topic: str
 
 
 @dataclass(frozen=True, slots=True)

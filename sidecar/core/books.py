@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
+from collections.abc import Mapping
 
 from sidecar.core.buffer import BoundedBuffer
+from sidecar.core.config import Policy, Strategy
 from sidecar.core.records import Chunk
 from sidecar.core.snapshot import BooksView
 
@@ -26,6 +28,14 @@ class DropReason(enum.Enum):
     MAX_WAIT = "max_wait"
     MAX_BLOCK = "max_block"
     POISON = "poison"
+
+
+OVERFLOWS: Mapping[Strategy, DropReason] = {
+    Strategy.BLOCK: DropReason.MAX_BLOCK,
+    Strategy.DROP_OLDEST: DropReason.DROP_OLDEST,
+    Strategy.DROP_NEWEST: DropReason.DROP_NEWEST,
+}
+"""Why records go to an overflow topic for want of room. ``sample`` has none: what it leaves out is stood for by what it keeps."""
 
 
 class ReleaseReason(enum.Enum):
@@ -53,6 +63,12 @@ class Books:
     def drop(self, topic: str, records: int, reason: DropReason) -> None:
         """Count ``records`` of ``topic`` as dropped."""
         self.dropped[topic, reason] += records
+
+    def may_divert(self, topic: str, policy: Policy) -> None:
+        """Begin to count what goes to the overflow topic of ``topic``, at 0."""
+        ages = {DropReason.EXPIRED: policy.max_age, DropReason.MAX_WAIT: policy.max_wait}
+        for reason in [OVERFLOWS[policy.strategy], *(reason for reason, age in ages.items() if age is not None)]:
+            self.diverted[topic, reason] += 0
 
     def release(self, chunk: Chunk, reason: ReleaseReason) -> None:
         """Count the records of ``chunk`` as given back."""

@@ -42,7 +42,7 @@ class Policy:
     held before its newest records are dropped (None: for ever). ``max_age`` drops records that are older than this, by their timestamps, when they are about to be
     flushed; ``max_wait`` those that were in the buffer for longer, and ``max_burst_wait`` is how long that may take before (see :mod:`sidecar.core.expiry`).
     ``priority`` orders eviction: the lowest goes first. ``weight`` is the share of the buffer and of what is delivered (None: by the priority).
-    ``overflow_topic`` is where records go instead of being dropped, ``{topic}`` stands for their own (None: nowhere; see :mod:`sidecar.core.overflow`).
+    ``overflow_topic`` is where records go instead of being dropped (None: nowhere; see :mod:`sidecar.core.overflow`).
     """
 
     strategy: Strategy = Strategy.BLOCK

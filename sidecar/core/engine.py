@@ -227,6 +227,7 @@ class Engine:
     def _hurry(self, now: float) -> None:
         """Begin to get rid of what is here: no retry and no probe waits long any more."""
         self._landing.hasten_retries(now)
+        self._overflow.hasten(now + HASTE)
         self._state.breaker.hasten(now + HASTE)
 
     def _ask_hold(self, event: HoldAsked, now: float) -> None:

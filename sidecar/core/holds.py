@@ -11,7 +11,7 @@ A drain or a quiesce pauses at once: it must keep polling, so that the session l
 has to cost something, since it lasts longer than ``pause_after``, or since others are polled all the same (they may drop), only those stay held that fill their share of the
 buffer (:mod:`sidecar.core.shares`): a hold begins at the high watermark's part of the share and ends at the low one's. So a hot partition holds up no other, nor does another topic's
 flood. One whose records were refused for want of room waits at least until the pressure is below the high watermark.
-One with an overflow topic waits while too much is on its way there (:mod:`sidecar.core.overflow`), and refused until half of the room above the high watermark is free.
+One with an overflow topic waits while that takes nothing, or too much is on its way (:mod:`sidecar.core.overflow`), and refused until half of the room above the high watermark is free.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Holds:
         self._pressed_since: float | None = None
         self._all_block = True
         self._cramped = False
+        self._diverted = 0.0
 
     def update(self, now: float) -> None:
         """Recompute every partition's reasons, then pause and resume accordingly; cheap while nothing is held."""
@@ -57,7 +58,7 @@ class Holds:
         self._note_pressure(now, pressed=pressed)
         self._last, self._state.holds_stale, self._updated_at = condition, False, now
         self._forget_fenced()
-        self._cramped = self._lacks_room()
+        self._cramped, self._diverted = self._lacks_room(), self._state.diversions.usage(self._state.buffer)
         held = {}
         for tp, partition in self._state.partitions.items():
             reasons = self._reasons(partition, now)
@@ -117,7 +118,7 @@ class Holds:
         if self._breaker_holds():
             reasons.append(HoldReason.BREAKER)
         reasons += self._pressure_reasons(partition, now)
-        if partition.policy.overflow_topic is not None and self._waits_for_overflow(partition):
+        if partition.policy.overflow_topic is not None and self._waits_for_overflow(partition, partition.policy.overflow_topic):
             reasons.append(HoldReason.OVERFLOW)
         return tuple(reasons)
 
@@ -149,10 +150,11 @@ class Holds:
         mark = config.low_watermark if held else config.high_watermark
         return state.buffer.usage(partition.tp) >= mark * state.shares.of(partition.tp)
 
-    def _waits_for_overflow(self, partition: Partition) -> bool:
-        """Whether ``partition`` waits for its overflow topic, or for room that it makes."""
+    def _waits_for_overflow(self, partition: Partition, topic: str) -> bool:
+        """Whether ``partition`` waits for its overflow topic ``topic``, or for room that such topics make."""
         state, buffer = self._state, self._state.buffer
-        if is_crowded(state, held=HoldReason.OVERFLOW in self.reasons.get(partition.tp, ())):
+        held = HoldReason.OVERFLOW in self.reasons.get(partition.tp, ())
+        if state.diversions.trouble_of(topic) or is_crowded(self._diverted, state.config.high_watermark, held=held):
             return True
         if not partition.refused or buffer.is_empty:
             return False

@@ -9,8 +9,10 @@ another one at once, as an evicted record does, and this begins earlier: at the 
 
 Records that expired, or waited too long, go the same way when they are about to be flushed (:mod:`sidecar.core.expiry`). While poison is searched for in a partition nothing of it is diverted.
 
-When more is on its way than :data:`MOST` of the room above the high watermark, partitions with an overflow topic are held (``overflow``) until it is half of that: an overflow topic that takes nothing means that they
-wait in Kafka, and nothing is lost. A failure is tried again, with backoff and for ever. At least once: what is sent and not acknowledged when the process ends may be there twice.
+Partitions with an overflow topic are held (``overflow``) while that topic does not take what waits for it: they wait in Kafka, and nothing is lost. It is tried again with backoff and for ever,
+one chunk at a time until it takes one; what is queued of them meanwhile stays for the downstream. They are held, too, when more is on its way to topics that do take records than :data:`MOST` of the room above the high watermark, until it is half of that.
+
+At least once: what is sent and not acknowledged when the process ends, or of which a part was not taken, may be there twice.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from collections.abc import Iterable
 from math import ceil
 
 from sidecar.core.actions import Divert, DivertFailed
-from sidecar.core.books import DropReason, ReleaseReason
+from sidecar.core.books import OVERFLOWS, ReleaseReason
 from sidecar.core.config import Strategy
 from sidecar.core.diversions import Lane
 from sidecar.core.events import DivertFinished
@@ -34,13 +36,6 @@ MOST = 0.5
 
 ROUNDING = 1e-9
 """What sums of parts may be off by; it is no record."""
-
-REASONS = {
-    Strategy.BLOCK: DropReason.MAX_BLOCK,
-    Strategy.DROP_OLDEST: DropReason.DROP_OLDEST,
-    Strategy.DROP_NEWEST: DropReason.DROP_NEWEST,
-}
-"""Why records are diverted for want of room. ``sample`` has no overflow topic: what it leaves out is stood for by what it keeps."""
 
 
 class Overflow:
@@ -63,10 +58,14 @@ class Overflow:
 
     def next_due(self) -> float | None:
         """Return when a lane is tried again."""
-        if not self._has_place():
-            return None
-        dues = (lane.due for lane in self._state.diversions.lanes.values() if lane.waiting)
-        return min((due for due in dues if due is not None), default=None)
+        lanes = self._state.diversions.lanes.values()
+        dues = [lane.due for lane in lanes if lane.due is not None and self._may_send(lane)]
+        return min(dues, default=None)
+
+    def hasten(self, at: float) -> None:
+        """Try what has failed again at ``at``, if not before."""
+        for lane in self._state.diversions.lanes.values():
+            lane.due = None if lane.due is None else min(lane.due, at)
 
     def finished(self, event: DivertFinished, now: float) -> None:
         """Act on the answer of a topic's broker. One that was given back at the end of a drain is nobody's any more."""
@@ -74,7 +73,7 @@ class Overflow:
         if divert is None:
             return
         self._state.holds_stale = True
-        lane = self._state.diversions.lanes[divert.template]
+        lane = self._state.diversions.lanes[divert.topic]
         if event.error is None:
             lane.due, lane.tries, lane.failure = None, 0, None
             self._complete(divert)
@@ -83,24 +82,21 @@ class Overflow:
 
     def release_all(self, reason: ReleaseReason) -> None:
         """Give back every one, also those that are sent: their answers are nobody's any more."""
-        diversions = self._state.diversions
-        for divert in list(diversions):
+        for divert in list(self._state.diversions):
             self._release(divert, reason)
-        diversions.sent.clear()
-        diversions.lanes.clear()
-        diversions.sent_bytes = 0
+        self._state.diversions.clear()
 
     def _relieve(self, now: float) -> None:
-        """Divert until what is queued and flushed is no more than the high watermark allows."""
+        """Divert until what is queued and flushed is no more than the high watermark allows; what is taken from a queue, in order."""
         state = self._state
         while (over := self._over()) > ROUNDING and (loser := self._loser(now)) is not None:
             policy, records = loser.policy, self._records_of(loser.tp, over)
             if policy.strategy is Strategy.DROP_OLDEST:
                 taken = state.buffer.take(loser.tp, records, float("inf"))
             else:
-                taken = state.buffer.take_newest(loser.tp, records)
+                taken = state.buffer.take_newest(loser.tp, records)[::-1]
             for chunk in taken:
-                state.divert(loser, chunk, REASONS[policy.strategy])
+                state.divert(loser, chunk, OVERFLOWS[policy.strategy])
 
     def _over(self) -> float:
         """Return how far the buffer is above the high watermark without what is on its way out, as a part of the whole; by the fuller of its limits."""
@@ -133,17 +129,20 @@ class Overflow:
 
     def _may_divert(self, partition: Partition, now: float) -> bool:
         policy = partition.policy
-        if policy.overflow_topic is None or policy.strategy not in REASONS:
+        if policy.overflow_topic is None or self._state.diversions.trouble_of(policy.overflow_topic):
             return False
         busy = partition.revoking or partition.suspect is not None or partition.tp in self._state.rechecks
         return not busy and (policy.strategy is not Strategy.BLOCK or blocked_too_long(partition, now))
 
-    def _has_place(self) -> bool:
-        """Whether another chunk may be sent: as much as a batch may hold, and the first whatever its size."""
-        return self._state.diversions.sent_bytes < self._state.config.flush.max_batch_bytes
+    def _may_send(self, lane: Lane) -> bool:
+        """Whether the next chunk of ``lane`` may be sent once it is due: all that is sent is no larger than a batch may be, or one chunk; after a failure one alone."""
+        if not lane.waiting or (lane.failure is not None and lane.sent):
+            return False
+        sent = self._state.diversions.sent_bytes
+        return not sent or sent + lane.waiting[0].chunk.nbytes <= self._state.config.flush.max_batch_bytes
 
     def _send(self, lane: Lane, now: float) -> None:
-        while lane.waiting and (lane.due is None or lane.due <= now) and self._has_place():
+        while (lane.due is None or lane.due <= now) and self._may_send(lane):
             self._state.actions.append(self._state.diversions.send(lane))
 
     def _complete(self, divert: Divert) -> None:
@@ -160,8 +159,8 @@ class Overflow:
         if self._is_stranger(divert):
             self._give_back([divert])
         else:
-            lane.waiting.appendleft(divert)
-        if lane.due is None:
+            lane.wait_again(divert)
+        if lane.due is None or lane.due <= now:
             lane.tries += 1
             lane.due = now + backoff(lane.tries, state.config.retry, state.random)
         lane.failure = error
@@ -195,7 +194,7 @@ class Overflow:
         self._state.diversions.forget(divert)
 
 
-def is_crowded(state: EngineState, *, held: bool) -> bool:
-    """Whether partitions with an overflow topic wait for what is on its way there; once ``held`` until it is half of that."""
-    most = MOST * (1 - state.config.high_watermark)
-    return state.diversions.usage(state.buffer) >= (most / 2 if held else most)
+def is_crowded(usage: float, high_watermark: float, *, held: bool) -> bool:
+    """Whether partitions with an overflow topic wait since ``usage`` of the buffer is on its way there; once ``held`` until it is half of that."""
+    most = MOST * (1 - high_watermark)
+    return usage > most / 2 if held else usage >= most > 0

@@ -72,6 +72,7 @@ class PartitionView:
     letters: int = 0
     letter_trouble: str | None = None
     diverting: int = 0
+    overflow_trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,9 +259,9 @@ class EngineState:
 
     def divert(self, partition: Partition, chunk: Chunk, reason: DropReason) -> None:
         """Send ``chunk``, which is in flight, to the overflow topic of ``partition``; it is dropped for ``reason`` once it is there."""
-        template = partition.policy.overflow_topic
-        assert template is not None, "it has an overflow topic"  # noqa: S101 -- our own mistake, never a user's
-        self.diversions.add(chunk, reason, template)
+        topic = partition.policy.overflow_topic
+        assert topic is not None, "it has an overflow topic"  # noqa: S101 -- our own mistake, never a user's
+        self.diversions.add(chunk, reason, topic)
         self.holds_stale = True
 
     def release(self, chunk: Chunk, reason: ReleaseReason) -> None:
@@ -287,7 +287,9 @@ class EngineState:
             tp, epoch, self.policy(tp.topic), Ledger(start), assignment=epoch if old is None else old.assignment
         )
         self.partitions[tp] = partition
-        self.may_divert = self.may_divert or partition.policy.overflow_topic is not None
+        if partition.policy.overflow_topic is not None:
+            self.may_divert = True
+            self.books.may_divert(tp.topic, partition.policy)
         self.holds_stale = True
         return partition
 

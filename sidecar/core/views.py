@@ -32,7 +32,7 @@ def snapshot(state: EngineState, holds: Holds, now: float) -> Snapshot:
         ),
         flow=_flow(state, now),
         search=_search(state.flow),
-        overflow=OverflowView(state.diversions.records, state.diversions.failure),
+        overflow=OverflowView(state.diversions.records, state.diversions.trouble),
         transitions={(old.value, new.value): count for (old, new), count in state.backpressure.transitions.items()},
         holds=holds.holds,
         pauses=holds.pauses,
@@ -89,6 +89,7 @@ def _partition(
         retry=retry,
         letters=sum(letter.chunk.tp == partition.tp for letter in state.letters.values()) if state.letters else 0,
         diverting=sum(map(len, diverted)),
+        overflow_trouble=state.diversions.trouble_of(partition.policy.overflow_topic or ""),
         letter_trouble=state.waits_for_letters.get(partition.tp),
     )
 

@@ -6,10 +6,9 @@ the wire is to blame, the client does not tell.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
@@ -17,17 +16,13 @@ from typing import Any, cast
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from sidecar.core.errors import SidecarError
-from sidecar.core.records import UNREADABLE, Batch, Chunk, Headers, TopicPartition
+from sidecar.core.records import Batch
 from sidecar.core.results import Result
 from sidecar.kafka.destination import Destination
+from sidecar.kafka.parcels import Parcel, copied, with_source
 from sidecar.kafka.writer_errors import late, loop, oversize, result_of
 
 ANY_PARTITION = -1
-
-HEADERS_UNREADABLE = ("sidecar.headers", b"unreadable")
-"""Stands for headers that the client could not decode."""
-
-SOURCE = "sidecar.source."
 
 ROOM_POLL = 0.1
 """Seconds of one wait for room in a full queue."""
@@ -77,14 +72,15 @@ class Outbox:
         self.producer = Producer(config, logger=logging.getLogger("librdkafka"))
 
     def put(self, batch: Batch, deadline: float) -> None:
-        """Have the records of ``batch`` in the log by ``deadline``; raises :class:`NotWritten`."""
+        """Have the records of ``batch`` in the log of their topics by ``deadline``; raises :class:`NotWritten`."""
+        self.send(self._parcels(batch), deadline)
+
+    def send(self, parcels: Iterable[Parcel], deadline: float) -> None:
+        """Have the records of ``parcels`` in the log by ``deadline``; raises :class:`NotWritten`."""
         self._refused.clear()
-        for chunk in batch.chunks:
-            topic = self._destination.address.of(chunk.tp.topic)
-            if self._destination.address.is_consumed(topic):
-                raise NotWritten(loop(topic))
+        for parcel in parcels:
             with failures_told(self._destination.name):
-                self._queue(chunk, topic, deadline)
+                self._queue(parcel, deadline)
         with failures_told(self._destination.name):
             left = self.producer.flush(max(0.0, deadline - time.monotonic()))
         if left:
@@ -96,10 +92,19 @@ class Outbox:
         """Forget what is queued: this object is not used any more."""
         self.producer.purge()
 
-    def _queue(self, chunk: Chunk, topic: str, deadline: float) -> None:
-        produce = self.producer.produce
+    def _parcels(self, batch: Batch) -> Iterator[Parcel]:
+        address, packed = self._destination.address, with_source if self._destination.source_headers else copied
+        for chunk in batch.chunks:
+            topic = address.of(chunk.tp.topic)
+            if address.is_consumed(topic):
+                raise NotWritten(loop(topic))
+            yield packed(chunk, topic)
+
+    def _queue(self, parcel: Parcel, deadline: float) -> None:
+        produce, chunk, topic = self.producer.produce, parcel.chunk, parcel.topic
         partition = chunk.tp.partition if self._destination.same_partition else ANY_PARTITION
-        columns = zip(chunk.offsets, chunk.values, chunk.keys, chunk.timestamps, self._headers(chunk), strict=False)
+        each = cast("Iterable[list[tuple[str, str | bytes | None]] | None]", parcel.headers)
+        columns = zip(chunk.offsets, chunk.values, chunk.keys, parcel.timestamps, each, strict=False)
         for offset, value, key, timestamp, headers in columns:
             while True:
                 try:
@@ -112,13 +117,6 @@ class Outbox:
                         raise NotWritten(oversize(chunk.tp, offset)) from error
                     raise
 
-    def _headers(self, chunk: Chunk) -> Iterable[list[tuple[str, str | bytes | None]] | None]:
-        """Return what goes with each record; None for nothing."""
-        own: Iterable[Headers | None] = itertools.repeat(None) if chunk.headers is None else map(_readable, chunk.headers)
-        if self._destination.source_headers:
-            own = ([*(headers or ()), *_source(chunk.tp, offset)] for headers, offset in zip(own, chunk.offsets, strict=False))
-        return cast("Iterable[list[tuple[str, str | bytes | None]] | None]", own)
-
     def _wait_for_room(self, deadline: float) -> None:
         left = deadline - time.monotonic()
         if left <= 0:
@@ -130,15 +128,3 @@ def _keep(refused: list[KafkaError], error: KafkaError | None, _message: Message
     """Keep the error that is reported; it does not know the outbox, so that a producer ends with that at once."""
     if error is not None:
         refused.append(error)
-
-
-def _readable(headers: Headers | None) -> Headers | None:
-    return [HEADERS_UNREADABLE] if headers is UNREADABLE else headers
-
-
-def _source(tp: TopicPartition, offset: int) -> Sequence[tuple[str, bytes]]:
-    return (
-        (f"{SOURCE}topic", tp.topic.encode()),
-        (f"{SOURCE}partition", b"%d" % tp.partition),
-        (f"{SOURCE}offset", b"%d" % offset),
-    )

@@ -8,7 +8,7 @@ decode, have no form in the client: the first becomes the time of writing, the s
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from sidecar.core.records import Batch
@@ -16,6 +16,7 @@ from sidecar.core.results import Delivered, Result
 from sidecar.kafka.destination import EXAMPLE, OPTIONS, Destination, destination
 from sidecar.kafka.group_offsets import GroupOffsets
 from sidecar.kafka.outbox import NotWritten, Outbox, failures_told
+from sidecar.kafka.parcels import Parcel
 from sidecar.kafka.reaching import reach
 from sidecar.kafka.transactions import TransactionalWriter, end_left_open, properties
 from sidecar.writers.options import Value
@@ -36,11 +37,18 @@ class IdempotentWriter:
 
     def write(self, batch: Batch, attempt: int, deadline: float) -> Result:  # noqa: ARG002 -- each attempt is the same
         """Write ``batch``."""
+        return self._done(lambda outbox: outbox.put(batch, deadline))
+
+    def send(self, parcels: Iterable[Parcel], deadline: float) -> Result:
+        """Write ``parcels``."""
+        return self._done(lambda outbox: outbox.send(parcels, deadline))
+
+    def _done(self, work: Callable[[Outbox], None]) -> Result:
         try:
             if self._outbox is None:
                 with failures_told(self._destination.name):
                     self._outbox = Outbox(self._destination, {})
-            self._outbox.put(batch, deadline)
+            work(self._outbox)
         except NotWritten as failure:
             self.close()  # what is still queued may not come after what is written next
             return failure.result

@@ -29,10 +29,13 @@ INTENT: Mapping[DropReason, str] = {
 }
 """The ``intent`` of each reason. None happens unless a setting allows it, but only those of ``policy`` are wanted for their own sake."""
 
+DIVERTED = "diverted"
+"""The ``intent`` whatever the reason, where the records are in an overflow topic."""
+
 
 @dataclass(slots=True)
 class _Range:
-    """``records`` of those from ``start`` up to, not including, ``end``; the others were kept. Times are Unix seconds."""
+    """``records`` of those from ``start`` up to, not including, ``end``; the others were kept. ``overflow_topic`` is where they are instead (None: nowhere). Times are Unix seconds."""
 
     tp: TopicPartition
     reason: DropReason
@@ -41,6 +44,7 @@ class _Range:
     records: int
     began: float
     ended: float
+    overflow_topic: str | None
 
 
 class LastDrop(NamedTuple):
@@ -73,7 +77,7 @@ class DropRecord:
                 last.records += drop.records
                 self._ranges[last.tp, last.reason, last.start] = self._ranges.pop((last.tp, last.reason, last.start))
                 return
-            self._add(_Range(drop.tp, drop.reason, drop.start, drop.end, drop.records, now, now))
+            self._add(_Range(drop.tp, drop.reason, drop.start, drop.end, drop.records, now, now, drop.overflow_topic))
 
     def document(self) -> dict[str, object]:
         """Return ``/status/drops``: the ranges, latest first, and how many records older ones had."""
@@ -108,7 +112,8 @@ def _described(each: _Range) -> dict[str, object]:
         "records": each.records,
         "outcome": "dropped",
         "reason": each.reason.value,
-        "intent": INTENT[each.reason],
+        "intent": INTENT[each.reason] if each.overflow_topic is None else DIVERTED,
+        "overflow_topic": each.overflow_topic,
         "began": _moment(each.began),
         "ended": _moment(each.ended),
     }

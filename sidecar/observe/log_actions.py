@@ -12,13 +12,14 @@ Finish             drain.finished       info    each (warning when the deadline 
 FlushFailed        flush.failed         warning at most once an interval by reason
 Dropped            records.dropped      warning at most once an interval by partition and reason, with the offsets that all of it lies in
 Released           records.released     info    at most once an interval by partition and reason
+DivertFailed       overflow.failed      warning at most once an interval by overflow topic and error
 DeadLettered       record.dead_lettered warning at most once an interval by topic and reason
 DeadLetterFailed   dead_letter.failed   warning at most once an interval by topic and error
 CommitFailed       commit.failed        warning at most once an interval by error
 ================== ==================== ======= ==============================================================
 
 A line that stands for several occurrences tells the last one and, as ``repeated``, how many. The ``records`` of drops and
-releases are those of all of them, so they add up over the lines.
+releases are those of all of them, so they add up over the lines. A drop whose records are in an overflow topic tells which.
 The other actions are the everyday work and are not logged.
 """
 
@@ -34,6 +35,7 @@ from sidecar.core.actions import (
     CommitFailed,
     DeadLettered,
     DeadLetterFailed,
+    DivertFailed,
     Dropped,
     Finish,
     FlushFailed,
@@ -48,7 +50,7 @@ from sidecar.core.breaker import BreakerState
 from sidecar.core.hold_reasons import HoldReason
 from sidecar.observe.repeats import Line, Repeats
 
-Repeating = FlushFailed | Dropped | DeadLettered | DeadLetterFailed | Released | CommitFailed
+Repeating = FlushFailed | Dropped | DivertFailed | DeadLettered | DeadLetterFailed | Released | CommitFailed
 """Actions that can come many times a second."""
 
 
@@ -89,7 +91,9 @@ class LogActions:
                     self._log.info("hold.ended", reason=action.reason.value, expired=action.expired)
                 case Finish():
                     self._finished(action)
-                case FlushFailed() | Dropped() | DeadLettered() | DeadLetterFailed() | Released() | CommitFailed():
+                case (
+                    FlushFailed() | Dropped() | DivertFailed() | DeadLettered() | DeadLetterFailed() | Released() | CommitFailed()
+                ):
                     self._repeating(action, now)
 
     def catch_up(self, now: float) -> None:
@@ -133,8 +137,20 @@ class LogActions:
             case Dropped():
                 places = {"partition": str(action.tp), "start": action.start, "end": action.end}
                 detail = {} if action.detail is None else {"detail": action.detail}
+                if action.overflow_topic is not None:
+                    detail["overflow_topic"] = action.overflow_topic
                 self._log.warning(
                     "records.dropped", reason=action.reason.value, records=line.amount, **places, **detail, **repeated
+                )
+            case DivertFailed():
+                self._log.warning(
+                    "overflow.failed",
+                    error=action.error,
+                    overflow_topic=action.overflow_topic,
+                    records=action.records,
+                    partition=str(action.tp),
+                    retry_in=_rounded(action.retry_in),
+                    **repeated,
                 )
             case Released():
                 why = action.reason.value
@@ -158,10 +174,10 @@ def _key(action: Repeating) -> tuple[object, ...]:
     match action:
         case FlushFailed():
             return FlushFailed, action.reason
-        case Dropped():
-            return Dropped, action.tp, action.reason
-        case Released():
-            return Released, action.tp, action.reason
+        case Dropped() | Released():
+            return type(action), action.tp, action.reason
+        case DivertFailed():
+            return DivertFailed, action.overflow_topic, action.error
         case DeadLettered():
             return DeadLettered, action.tp.topic, action.reason
         case DeadLetterFailed():

@@ -34,7 +34,7 @@ DROPPED = MetricDef(
     "counter",
     ("topic", "reason", "intent"),
     "Records dropped, each because a setting allows it. Intent: policy (wanted: sample, expired), overload (the downstream was too"
-    " slow), poison (the downstream refused the record).",
+    " slow), poison (the downstream refused the record), diverted (for whatever reason; the record is in the overflow topic).",
 )
 RELEASED = MetricDef(
     "sidecar_records_released_total",
@@ -99,6 +99,15 @@ TOPIC_BUFFERED = MetricDef(
     "gauge",
     ("topic",),
     "Records of the topic that are here, in flight or not: who takes the room. Of topics with an assigned partition.",
+)
+OVERFLOW_WAITING = MetricDef(
+    "sidecar_overflow_records",
+    "gauge",
+    (),
+    "Records on their way to overflow topics; they take their room in the buffer until they are there.",
+)
+OVERFLOW_BLOCKED = MetricDef(
+    "sidecar_overflow_trouble", "gauge", (), "1 while an overflow topic does not take records (/status says why), else 0."
 )
 LAG_RECORDS = MetricDef(
     "sidecar_lag_records",

@@ -21,7 +21,7 @@ from sidecar.core.books import DropReason, ReleaseReason
 from sidecar.core.breaker import BreakerState
 from sidecar.core.snapshot import BooksView, PartitionView
 from sidecar.observe import metric_defs as defs
-from sidecar.observe.drop_record import INTENT
+from sidecar.observe.drop_record import DIVERTED, INTENT
 from sidecar.observe.lag import Lag, end_of, lag_of
 from sidecar.observe.metric_defs import MetricDef
 from sidecar.observe.spans import Spans
@@ -163,11 +163,15 @@ def _books(report: Report) -> Iterator[Metric]:
     yield _keyed(defs.DEAD_LETTERED, books.dead_lettered, topics)
     yield _keyed(defs.UNREADABLE_HEADERS, report.unreadable_headers, topics)
     yield _keyed(defs.MISSED_OFFSETS, report.missed_offsets, topics)
-    yield _family(
-        defs.DROPPED, [((*key, INTENT[DropReason(key[1])]), n) for key, n in _with_zeros(books.dropped, topics, DropReason)]
-    )
+    yield _family(defs.DROPPED, [*_lost(books, topics), *(((*key, DIVERTED), n) for key, n in books.diverted.items())])
     yield _family(defs.RELEASED, _with_zeros(books.released, topics, ReleaseReason))
     yield from _balance(books)
+
+
+def _lost(books: BooksView, topics: Iterable[str]) -> Iterator[Sample]:
+    """Yield what was dropped and is in no overflow topic."""
+    for key, dropped in _with_zeros(books.dropped, topics, DropReason):
+        yield (*key, INTENT[DropReason(key[1])]), dropped - books.diverted.get(key, 0)
 
 
 def _balance(books: BooksView) -> Iterator[Metric]:
@@ -195,6 +199,8 @@ def _pressure(report: Report) -> Iterator[Metric]:
     yield _single(defs.LETTERS_WAITING, sum(view.letters for view in engine.partitions))
     yield _single(defs.LETTERS_BLOCKED, sum(view.letter_trouble is not None for view in engine.partitions))
     yield _single(defs.LETTER_TOKENS, engine.flow.letter_tokens)
+    yield _single(defs.OVERFLOW_WAITING, engine.overflow.records)
+    yield _single(defs.OVERFLOW_BLOCKED, engine.overflow.trouble is not None)
     yield _single(defs.HOLDS, engine.holds)
     yield _single(defs.PAUSES, engine.pauses)
     yield _single(defs.FETCHED, report.fetched_bytes)

@@ -156,6 +156,17 @@ def _held_for_room(case: Case) -> Why | None:
     return _under_provisioned(case) or _long_flush(case) or _slow(case, "the downstream takes less than Kafka brings")
 
 
+def _overflow(case: Case) -> Why | None:
+    """Whether it waits for its overflow topic: for Kafka where that takes nothing, else for the downstream, which takes too little."""
+    if not case.holds_for(HoldReason.OVERFLOW):
+        return None
+    records, trouble = case.engine.overflow.records, case.view.overflow_trouble
+    if trouble is None:
+        return _slow(case, f"what the downstream does not take goes to an overflow topic, {every(records, 'record')} now")
+    sentence = f"its overflow topic takes nothing ({trouble}), so it waits in Kafka; {_here(case)}"
+    return Why(Verdict.BROKER_STALL, sentence, {**case.counts, "overflow_records": records, "failure": trouble})
+
+
 def _trouble(case: Case) -> Why | None:
     trouble = case.scene.report.trouble
     return None if trouble is None else Why(Verdict.BROKER_STALL, trouble, {"trouble": trouble, **case.counts})
@@ -300,6 +311,7 @@ RULES: tuple[Callable[[Case], Why | None], ...] = (
     _dead_letter,
     _isolating,
     _retrying,
+    _overflow,
     _held_for_room,
     _trouble,
     _unknown,

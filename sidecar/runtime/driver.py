@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from sidecar.core.actions import Action, Commit, DeadLetter, Finish, Landed, Locate, Pause, Resume, StartFlush
+from sidecar.core.actions import Action, Commit, DeadLetter, Divert, Finish, Landed, Locate, Pause, Resume, StartFlush
 from sidecar.core.engine import Engine
-from sidecar.core.events import CommitFinished, DeadLetterFinished, Event, Located
+from sidecar.core.events import CommitFinished, DeadLetterFinished, DivertFinished, Event, Located
 from sidecar.runtime.client import Client
 from sidecar.runtime.commands import AppChanged, Command, Ordered
 from sidecar.runtime.flushers import Flushed, Outcome
@@ -29,6 +29,7 @@ class Hands:
     flush: Callable[[StartFlush], None]
     locate: Callable[[Locate], None] | None = None
     dead_letter: Callable[[DeadLetter], None] | None = None
+    divert: Callable[[Divert], None] | None = None
 
 
 class Driver:
@@ -66,6 +67,8 @@ class Driver:
             self._hands[Locate] = hands.locate
         if hands.dead_letter is not None:
             self._hands[DeadLetter] = hands.dead_letter
+        if hands.divert is not None:
+            self._hands[Divert] = hands.divert
 
     def handle(self, event: Event) -> None:
         """Let the engine decide on ``event`` and do what it says; from within an action, after that action's event."""
@@ -99,7 +102,7 @@ class Driver:
         if isinstance(outcome, Ordered | AppChanged):
             self.commands.append(outcome)
             return
-        if isinstance(outcome, Located | DeadLetterFinished):
+        if isinstance(outcome, Located | DeadLetterFinished | DivertFinished):
             self.handle(outcome)
             return
         if isinstance(outcome, NotLocated):

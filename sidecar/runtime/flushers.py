@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 from sidecar.core.actions import StartFlush
 from sidecar.core.errors import SidecarError
-from sidecar.core.events import DeadLetterFinished, FlushFinished, Located
+from sidecar.core.events import DeadLetterFinished, DivertFinished, FlushFinished, Located
 from sidecar.runtime.commands import Command
 from sidecar.runtime.stored_offsets import NotLocated
 from sidecar.writers.protocol import Writer
@@ -31,8 +31,8 @@ class Flushed:
     records: int
 
 
-Outcome = Flushed | Located | NotLocated | DeadLetterFinished | Exception | Command
-"""What comes to the loop by its queue: what came of a flush, of a question or of a dead letter, or what another thread wants."""
+Outcome = Flushed | Located | NotLocated | DeadLetterFinished | DivertFinished | Exception | Command
+"""What comes to the loop by its queue: what came of a flush, of a question, of a dead letter or of records for an overflow topic, or what another thread wants."""
 
 
 class Flushers:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from sidecar.settings.environment import Problem
 from sidecar.settings.model import Settings
+from sidecar.settings.topic_policies import consumes
 
 _TOPIC = "SIDECAR_DEAD_LETTER__TOPIC"
 
@@ -28,17 +28,12 @@ def contradictions(settings: Settings) -> Iterator[Problem]:
     for topic in settings.topics:
         target = section.topic.replace("{topic}", topic)
         consumer = next(
-            (consumed for consumed in settings.topics if not topic.startswith("^") and _consumes(consumed, target)), None
+            (consumed for consumed in settings.topics if not topic.startswith("^") and consumes(consumed, target)), None
         )
-        fixed = "{topic}" not in section.topic and topic.startswith("^") and _consumes(topic, target)
+        fixed = "{topic}" not in section.topic and topic.startswith("^") and consumes(topic, target)
         if consumer is not None or fixed:
             yield Problem(
                 _TOPIC,
                 f"{target} is consumed itself, by {consumer or topic} in SIDECAR_TOPICS: each dead letter would come back; name another one",
             )
             return
-
-
-def _consumes(subscribed: str, topic: str) -> bool:
-    """Tell whether a name or a pattern of ``SIDECAR_TOPICS`` means ``topic``."""
-    return re.match(subscribed, topic) is not None if subscribed.startswith("^") else subscribed == topic

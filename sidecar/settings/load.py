@@ -14,7 +14,7 @@ from sidecar.settings import dead_letters, kafka_properties, memory, topic_polic
 from sidecar.settings.container import Container, container
 from sidecar.settings.environment import TOKEN, Given, Problem, fields, read
 from sidecar.settings.model import PREFIX, Settings, Writer
-from sidecar.settings.parts import max_poll_interval, writer_kind_of
+from sidecar.settings.parts import has_overflow, max_poll_interval, writer_kind_of
 from sidecar.settings.token_file import TokenFile
 from sidecar.settings.units import as_duration, as_size
 from sidecar.writers import health
@@ -147,7 +147,7 @@ def _with_memory(settings: Settings, around: Callable[[], Container]) -> tuple[S
     allowed = around()
     limit = settings.memory.limit or allowed.limit or memory.DEFAULT_LIMIT
     wanted = memory.Shares(*_fetched(settings), settings.buffer.max_bytes or 0, settings.flush.max_batch_bytes or 0)
-    shares, problems = memory.split(limit, wanted, settings.flush.max_in_flight)
+    shares, problems = memory.split(limit, wanted, settings.flush.max_in_flight, overflow=1 if has_overflow(settings) else 0)
     chosen = {
         "memory": settings.memory.model_copy(update={"limit": limit}),
         "buffer": settings.buffer.model_copy(update={"max_bytes": shares.buffer}),
@@ -228,7 +228,10 @@ def _strategy_contradictions(settings: Settings) -> Iterator[Problem]:
             "SIDECAR_BUFFER__MAX_AGE",
             "would lose records, and SIDECAR_BUFFER__STRATEGY=block promises not to: choose another strategy, or leave it out",
         )
-    for problem in topic_policies.contradictions(settings.topic_policies, buffer.strategy):
+    beside = topic_policies.Surrounding(
+        buffer.strategy, buffer.max_block, settings.topics, _keeps_offsets(settings), buffer.high_watermark
+    )
+    for problem in topic_policies.contradictions(settings.topic_policies, beside):
         yield Problem("SIDECAR_TOPIC_POLICIES", problem)
 
 

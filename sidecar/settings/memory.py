@@ -10,7 +10,7 @@
                 6 x 20 x fetch.max.bytes, which is chosen so that this is 1/8 of the limit (64 KiB .. 1 MiB)
     buffer      half of the rest: SIDECAR_BUFFER__MAX_BYTES. It includes what is in flight
     serialised  the other half: what batches in flight become on their way, up to six times their size each:
-                6 x SIDECAR_FLUSH__MAX_IN_FLIGHT x SIDECAR_FLUSH__MAX_BATCH_BYTES
+                6 x SIDECAR_FLUSH__MAX_IN_FLIGHT x SIDECAR_FLUSH__MAX_BATCH_BYTES; where a topic has an overflow topic, one flush more, for what is on its way there
 """
 
 from __future__ import annotations
@@ -58,8 +58,12 @@ def fetch_of(limit: int) -> int:
     return max(LEAST_FETCH, min(MOST_FETCH, limit // (8 * BROKERS * UNPACKED)))
 
 
-def split(limit: int, wanted: Shares, in_flight: int) -> tuple[Shares, list[Problem]]:
-    """Return the shares, those that are 0 in ``wanted`` chosen; and what cannot work, with the numbers."""
+def split(limit: int, wanted: Shares, max_in_flight: int, overflow: int = 0) -> tuple[Shares, list[Problem]]:
+    """Return the shares, those that are 0 in ``wanted`` chosen; and what cannot work, with the numbers.
+
+    ``overflow`` is how many batches may be on their way to overflow topics, beside the flushes.
+    """
+    in_flight = max_in_flight + overflow
     prefetch, fetch = _fetched(limit, wanted)
     rest = limit - _taken(prefetch, fetch)
     buffer = wanted.buffer or max(rest - _serialised(wanted.batch, in_flight) if wanted.batch else rest // 2, 0)
@@ -68,9 +72,9 @@ def split(limit: int, wanted: Shares, in_flight: int) -> tuple[Shares, list[Prob
     if rest < LEAST_REST:
         return shares, [_too_small(limit, shares, _least_limit(wanted))]
     if buffer + _serialised(batch, in_flight) > rest or not buffer:
-        return shares, [_does_not_fit(limit, rest, shares, in_flight)]
+        return shares, [_does_not_fit(limit, rest, shares, (max_in_flight, overflow))]
     if not wanted.batch and batch < LEAST_BATCH:
-        return shares, [_too_many_in_flight(batch, in_flight)]
+        return shares, [_too_many_in_flight(batch, max_in_flight)]
     return shares, []
 
 
@@ -104,12 +108,14 @@ def _too_small(limit: int, shares: Shares, least: int) -> Problem:
     )
 
 
-def _does_not_fit(limit: int, rest: int, shares: Shares, in_flight: int) -> Problem:
+def _does_not_fit(limit: int, rest: int, shares: Shares, flights: tuple[int, int]) -> Problem:
+    max_in_flight, overflow = flights
+    at_once = f"({max_in_flight}{f' and {overflow} for overflow topics' if overflow else ''})"
     return Problem(
         "SIDECAR_MEMORY__LIMIT",
         f"{as_size(limit)} leaves {as_size(rest)}, but SIDECAR_BUFFER__MAX_BYTES ({as_size(shares.buffer)}) and {SERIALISED} x "
-        f"SIDECAR_FLUSH__MAX_IN_FLIGHT ({in_flight}) x SIDECAR_FLUSH__MAX_BATCH_BYTES ({as_size(shares.batch)}) need "
-        f"{as_size(shares.buffer + _serialised(shares.batch, in_flight))}. Lower one of them, or raise the limit",
+        f"SIDECAR_FLUSH__MAX_IN_FLIGHT {at_once} x SIDECAR_FLUSH__MAX_BATCH_BYTES ({as_size(shares.batch)}) need "
+        f"{as_size(shares.buffer + _serialised(shares.batch, sum(flights)))}. Lower one of them, or raise the limit",
     )
 
 

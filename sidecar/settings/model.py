@@ -63,15 +63,6 @@ def _check_topic(topic: str) -> None:
     units.regular_expression(topic)
 
 
-def _dead_letter_topic(text: str) -> str:
-    """Return the name, or the template of it; raises ValueError for one that Kafka would not take."""
-    if not re.fullmatch(r"([a-zA-Z0-9._-]|\{topic\}){1,249}", text) or text in (".", "..", "{topic}"):
-        raise ValueError(
-            f"{text!r} names no other topic: letters, digits, dot, underscore and hyphen, and {{topic}} for the record's own, like {{topic}}.dead"
-        )
-    return text
-
-
 def usable_token(token: SecretStr) -> SecretStr:
     """Return a token that can stand in a header and is no guess; raises ValueError, without quoting it."""
     if not re.fullmatch(r"[!-~]{8,}", token.get_secret_value()):
@@ -161,7 +152,7 @@ class Retry(Section):
 class DeadLetter(Section):
     """Where records go that the downstream will never take, and how many may."""
 
-    topic: Annotated[str, AfterValidator(_dead_letter_topic)] | None = _setting(
+    topic: Annotated[str, AfterValidator(units.other_topic)] | None = _setting(
         None,
         "the dead-letter topic, in the source's cluster; `{topic}` stands for the record's topic; unset: `SIDECAR_ON_POISON` decides",
     )

@@ -93,6 +93,16 @@ def memory_limit(settings: Settings) -> int:
     return _known(settings.memory.limit)
 
 
+def has_overflow(settings: Settings) -> bool:
+    """Tell whether any topic may have an overflow topic."""
+    return any(entry.overflow_topic is not None for entry in settings.topic_policies)
+
+
+def overflow_topic(settings: Settings, topic: str) -> str | None:
+    """Return the overflow topic of ``topic``; None where it has none."""
+    return _policy(topic, settings).overflow_topic
+
+
 def writer_kind(settings: Settings, membership: Callable[[], Membership | None] = lambda: None) -> WriterKind:
     """Return the downstream; ``membership`` returns our present place in the consumer group."""
     surroundings = Surroundings(settings.kafka.group_id, settings.topics, consumer_config(settings), membership)
@@ -137,6 +147,7 @@ def _policy(topic: str, settings: Settings) -> Policy:
         max_wait=entry.max_wait,
         max_burst_wait=entry.max_burst_wait,
         weight=entry.weight,
+        overflow_topic=None if entry.overflow_topic is None else entry.overflow_topic.replace("{topic}", topic),
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 
@@ -47,6 +48,7 @@ class TopicPolicy(BaseModel):
     max_burst_wait: Wait = None
     priority: Priority | None = None
     weight: Annotated[float, Field(gt=0, le=1000, strict=False)] | None = None
+    overflow_topic: str | None = None
     allow_loss: bool = False
 
     @field_validator("topic")
@@ -59,6 +61,11 @@ class TopicPolicy(BaseModel):
                 f"{topic!r} matches no topic: letters, digits, dot, underscore and hyphen, * and ?; a regular expression begins with ^"
             )
         return topic
+
+    @field_validator("overflow_topic")
+    @classmethod
+    def _is_a_name(cls, topic: str | None) -> str | None:
+        return None if topic is None else units.other_topic(topic)
 
     @model_validator(mode="after")
     def _burst_is_no_shorter(self) -> Self:
@@ -85,23 +92,79 @@ def entries_of(text: str) -> list[Any]:
 EXAMPLE = '[{"topic": "telemetry.*", "strategy": "sample", "sample_rate": 20}]'
 
 
-def contradictions(entries: tuple[TopicPolicy, ...], default: StrategyName) -> Iterator[str]:
-    """Yield what cannot be meant; ``default`` is the strategy of an entry that names none."""
+@dataclass(frozen=True, slots=True)
+class Surrounding:
+    """What entries are read beside: the strategy and ``max_block`` of those that name none, what is consumed, whether the downstream keeps the offsets, and from where on the buffer is too full."""
+
+    strategy: StrategyName
+    max_block: float | None
+    topics: Sequence[str]
+    keeps_offsets: bool
+    high_watermark: float
+
+
+def contradictions(entries: tuple[TopicPolicy, ...], beside: Surrounding) -> Iterator[str]:
+    """Yield what cannot be meant."""
     for number, entry in enumerate(entries, start=1):
-        strategy = entry.strategy or default
         before = next((i for i, other in enumerate(entries[: number - 1], start=1) if other.topic == entry.topic), None)
+        problems = [*_misplaced(entry, beside), *_overflow(entry, beside)]
         if before is not None:
-            yield f"entry {number} ({entry.topic}): entry {before} is about the same topics and comes first: leave one of them out"
-        for field, belongs in BELONGS_TO.items():
-            if getattr(entry, field) is not None and strategy != belongs:
-                yield f"entry {number} ({entry.topic}): {field} belongs to the strategy {belongs}, and this is {strategy}: leave it out"
-        losing = [field for field in LOSES if getattr(entry, field) is not None]
-        if strategy == "block" and losing and not entry.allow_loss:
-            yield (
-                f"entry {number} ({entry.topic}): {losing[0]} would lose records, and block promises not to: "
-                f'add "allow_loss": true, choose another strategy, or leave {losing[0]} out'
-            )
-        if entry.allow_loss and not (strategy == "block" and losing):
-            yield (
-                f"entry {number} ({entry.topic}): allow_loss does nothing without the strategy block and max_age or max_wait: leave it out"
-            )
+            problems.insert(0, f"entry {before} is about the same topics and comes first: leave one of them out")
+        yield from (f"entry {number} ({entry.topic}): {problem}" for problem in problems)
+
+
+def _misplaced(entry: TopicPolicy, beside: Surrounding) -> Iterator[str]:
+    """Yield what belongs to another strategy, or breaks what this one promises."""
+    strategy = entry.strategy or beside.strategy
+    for field, belongs in BELONGS_TO.items():
+        if getattr(entry, field) is not None and strategy != belongs:
+            yield f"{field} belongs to the strategy {belongs}, and this is {strategy}: leave it out"
+    losing = [field for field in LOSES if getattr(entry, field) is not None and entry.overflow_topic is None]
+    if strategy == "block" and losing and not entry.allow_loss:
+        yield (
+            f"{losing[0]} would lose records, and block promises not to: "
+            f'add "allow_loss": true or an "overflow_topic", choose another strategy, or leave {losing[0]} out'
+        )
+    if entry.allow_loss and not (strategy == "block" and losing):
+        yield "allow_loss does nothing without the strategy block and max_age or max_wait, nor beside overflow_topic: leave it out"
+
+
+def _overflow(entry: TopicPolicy, beside: Surrounding) -> Iterator[str]:
+    """Yield why nothing could go to the overflow topic, or should."""
+    if entry.overflow_topic is None:
+        return
+    strategy = entry.strategy or beside.strategy
+    ages = entry.max_age is not None or entry.max_wait is not None
+    if strategy == "sample":
+        yield (
+            "overflow_topic does not go with sample, which keeps some records with a weight that stands for the others: "
+            "choose drop_newest, or leave it out"
+        )
+    if strategy == "block" and not ages and (entry.max_block or beside.max_block) is None:
+        yield "overflow_topic does nothing with block alone, which drops nothing: add max_block, max_age or max_wait, choose another strategy, or leave it out"
+    if beside.high_watermark >= 1:
+        yield "overflow_topic takes what is above SIDECAR_BUFFER__HIGH_WATERMARK, and nothing is above 1: set that lower, or leave overflow_topic out"
+    if beside.keeps_offsets:
+        yield (
+            "overflow_topic does not go with a downstream that keeps the offsets beside the records: with the next record it would pass those "
+            "that are not in the overflow topic yet; leave it out"
+        )
+    loop = next((target for target in _targets(entry, beside) if any(consumes(name, target) for name in beside.topics)), None)
+    if loop is not None:
+        yield f"{loop} is consumed itself, so what goes there would come back: name another overflow_topic"
+
+
+def _targets(entry: TopicPolicy, beside: Surrounding) -> Iterator[str]:
+    """Yield the overflow topics, as far as they are known before the first record."""
+    assert entry.overflow_topic is not None, "asked only where there is one"  # noqa: S101 -- our own mistake, never a user's
+    if "{topic}" not in entry.overflow_topic:
+        yield entry.overflow_topic
+        return
+    for topic in beside.topics:
+        if not topic.startswith("^") and entry.matches(topic):
+            yield entry.overflow_topic.replace("{topic}", topic)
+
+
+def consumes(subscribed: str, topic: str) -> bool:
+    """Tell whether a name or a pattern of ``SIDECAR_TOPICS`` means ``topic``."""
+    return re.match(subscribed, topic) is not None if subscribed.startswith("^") else subscribed == topic

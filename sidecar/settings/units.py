@@ -130,3 +130,12 @@ def _split(text: str) -> tuple[str, str]:
     """Return the number and the unit; both empty where ``text`` is neither."""
     found = _NUMBER_AND_UNIT.fullmatch(text.strip())
     return (found[1], found[2]) if found else ("", "?")
+
+
+def other_topic(text: str) -> str:
+    """Return the name of a topic, or a template of it; raises ValueError for one that Kafka would not take."""
+    if not re.fullmatch(r"([a-zA-Z0-9._-]|\{topic\}){1,249}", text) or text in (".", "..", "{topic}"):
+        raise ValueError(
+            f"{text!r} names no other topic: letters, digits, dot, underscore and hyphen, and {{topic}} for the record's own, like {{topic}}.dead"
+        )
+    return text

@@ -58,7 +58,7 @@ POLICIES = st.builds(
     max_wait=st.sampled_from([None, 0.2]),
     priority=st.integers(-2, 1),
     weight=st.sampled_from([None, 0.5, 3.0]),
-    overflow_topic=st.sampled_from([None, "{topic}-overflow"]),
+    overflow_topic=st.sampled_from([None, "overflow", "other-overflow"]),
 )
 SOME = st.lists(TPS, min_size=1, unique=True)
 RARELY = st.integers(0, 7).map(lambda number: (number + 4) % 8)

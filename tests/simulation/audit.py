@@ -207,7 +207,7 @@ class Audit:
     def _divert(self, divert: Divert) -> None:
         chunk = divert.chunk
         assert self.finished is None, "records are diverted after the end of the drain"
-        assert divert.topic == f"{chunk.tp.topic}-overflow"
+        assert divert.topic.endswith("overflow")
         assert divert.number not in self._diverts, "a chunk is sent twice at once"
         assert chunk.epoch == self._epochs.get(chunk.tp), f"{chunk.tp} is diverted from an old epoch"
         self._diverts[divert.number] = divert

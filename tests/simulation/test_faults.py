@@ -180,7 +180,7 @@ def config(random: Random, strategy: Strategy) -> EngineConfig:
             priority=random.choice((-1, 0, 1)),
             max_age=random.choice((None, None, 2.0)),
             max_wait=random.choice((None, None, 0.5)),
-            overflow_topic=None if strategy is Strategy.SAMPLE else random.choice((None, "{topic}-overflow")),
+            overflow_topic=None if strategy is Strategy.SAMPLE else random.choice((None, "clicks-overflow")),
         ),
     }
     return EngineConfig(

@@ -10,12 +10,13 @@ import pytest
 from sidecar.core.actions import Divert, DivertFailed, Dropped, Finish, Released
 from sidecar.core.books import DropReason, ReleaseReason
 from sidecar.core.config import EngineConfig, FlushLimits, Policy, Strategy
-from sidecar.core.events import DivertFinished, DrainRequested, Lost
+from sidecar.core.events import Assigned, DivertFinished, DrainRequested, Lost
+from sidecar.core.landing import HASTE
 from sidecar.core.records import RECORD_BYTES
 from sidecar.core.snapshot import OverflowView
 from tests.unit.core.examples import CLICKS, T0, Bench, chunk, only
 
-SPARE = "{topic}-spare"
+SPARE = "clicks-spare"
 OLDEST = Policy(Strategy.DROP_OLDEST, overflow_topic=SPARE)
 NEWEST = Policy(Strategy.DROP_NEWEST, overflow_topic=SPARE)
 FLUSH = FlushLimits(10, 10, max_in_flight=1)
@@ -135,7 +136,7 @@ def test_an_overflow_topic_that_takes_nothing_is_tried_again_later_and_nothing_i
     answer(bench, "no such topic")
     [failed] = only(bench.actions, DivertFailed)
     assert (failed.tp, failed.records, failed.overflow_topic, failed.error) == (CLICKS, 10, "clicks-spare", "no such topic")
-    assert bench.shot.overflow == OverflowView(10, "no such topic")
+    assert bench.shot.overflow == OverflowView(10, "clicks-spare: no such topic")
     assert len(sent(bench)) == 1
     bench.now += failed.retry_in
     bench.wait(0.0)
@@ -143,6 +144,68 @@ def test_an_overflow_topic_that_takes_nothing_is_tried_again_later_and_nothing_i
     assert drops(bench) == []
     answer(bench)
     assert bench.shot.overflow == OverflowView()
+
+
+def test_each_failure_in_a_row_is_followed_by_a_longer_wait() -> None:
+    bench = flooded(OLDEST)
+    waits = []
+    for _ in range(30):
+        bench.tell(DivertFinished(1, "no such topic"))
+        waits.append(only(bench.actions, DivertFailed)[-1].retry_in)
+        bench.wait(waits[-1])
+    assert len(sent(bench)) == 31
+    assert max(waits[:3]) < max(waits[-10:])
+
+
+def test_after_a_failure_one_chunk_is_sent_alone_and_then_the_others_in_their_order() -> None:
+    bench = bench_of(OLDEST)
+    for first in range(0, 90, 5):
+        bench.poll(chunk(CLICKS, range(first, first + 5)))
+    first_time = sent(bench)
+    assert [place[1] for place in first_time] == [10, 15]
+    for number in (2, 1):
+        bench.tell(DivertFinished(number, "no leader"))
+    bench.wait(60.0)
+    assert sent(bench)[2:] == first_time[:1]
+    bench.tell(DivertFinished(1, None))
+    assert sent(bench)[3:] == first_time[1:]
+
+
+def test_while_its_overflow_topic_takes_nothing_a_partition_waits_in_kafka_and_what_is_queued_of_it_is_for_the_downstream() -> (
+    None
+):
+    bench = bench_of(OLDEST)
+    for first in range(0, 81, 27):
+        bench.poll(chunk(CLICKS, range(first, first + 27)))
+    assert (sent(bench), bench.holds) == ([("clicks-spare", 10, 11, DropReason.DROP_OLDEST)], {})
+    answer(bench, "no such topic")
+    assert bench.holds == {CLICKS: ("overflow",)}
+    bench.poll(chunk(T0, range(3)))
+    bench.wait(60.0)
+    assert bench.shot.overflow.records == 1
+    bench.tell(DivertFinished(1, None))
+    assert bench.holds == {}
+
+
+def test_of_an_overflow_topic_that_is_waited_for_no_more_nothing_is_said() -> None:
+    bench = flooded(OLDEST)
+    answer(bench, "no such topic")
+    bench.tell(Lost([CLICKS]))
+    assert bench.shot.overflow == OverflowView()
+    bench.tell(Assigned({CLICKS: 10}))
+    assert bench.holds == {}
+
+
+def test_a_drain_tries_what_has_failed_again_at_once() -> None:
+    bench = flooded(OLDEST)
+    for _ in range(10):
+        answer(bench, "no such topic")
+        bench.wait(60.0)
+    answer(bench, "no such topic")
+    count = len(sent(bench))
+    bench.tell(DrainRequested(bench.now + 30))
+    bench.wait(HASTE)
+    assert len(sent(bench)) == count + 1
 
 
 def test_one_overflow_topic_that_fails_holds_up_no_other() -> None:

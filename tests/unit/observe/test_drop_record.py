@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sidecar.core.actions import Dropped
@@ -41,12 +42,18 @@ def test_a_range_tells_all_that_is_needed_to_fetch_it_again() -> None:
                 "outcome": "dropped",
                 "reason": "drop_oldest",
                 "intent": "overload",
+                "overflow_topic": None,
                 "began": "2027-01-15T08:00:00.000Z",
                 "ended": "2027-01-15T08:00:00.000Z",
             }
         ],
         "forgotten_records": 0,
     }
+
+
+def test_what_is_in_an_overflow_topic_is_diverted_whatever_the_reason() -> None:
+    [said] = document(replace(drop(T1, 100, 150), overflow_topic="spare"))["ranges"]
+    assert (said["reason"], said["intent"], said["overflow_topic"]) == ("drop_oldest", "diverted", "spare")
 
 
 def test_what_goes_on_is_one_range_the_latest_first() -> None:

@@ -8,6 +8,7 @@ from sidecar.core.actions import (
     CommitFailed,
     DeadLettered,
     DeadLetterFailed,
+    DivertFailed,
     Dropped,
     Finish,
     FlushFailed,
@@ -160,6 +161,16 @@ def test_a_dropped_record_tells_its_place_and_why() -> None:
             },
         )
     ]
+
+
+def test_what_is_in_an_overflow_topic_tells_which_and_what_is_not_why() -> None:
+    there = Dropped(ORDERS, 10, 20, 10, DropReason.DROP_OLDEST, overflow_topic="spare")
+    waits = DivertFailed(ORDERS, 9, "spare", "no such topic", 0.51234)
+    [diverted, failure] = lines((0.0, there), (0.0, waits), (1.0, waits))
+    assert diverted[:2] == ("warning", "records.dropped")
+    assert diverted[2]["overflow_topic"] == "spare"
+    fields = {"error": "no such topic", "overflow_topic": "spare", "records": 9, "partition": "orders[0]", "retry_in": 0.512}
+    assert failure == ("warning", "overflow.failed", fields)
 
 
 def test_released_records_of_a_partition_add_up() -> None:

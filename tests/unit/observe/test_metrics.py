@@ -14,7 +14,7 @@ from sidecar.core.books import DropReason, ReleaseReason
 from sidecar.core.cost_fit import Cost
 from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.records import TopicPartition
-from sidecar.core.snapshot import SearchView
+from sidecar.core.snapshot import OverflowView, SearchView
 from sidecar.observe.drop_record import INTENT
 from sidecar.observe.flush_stats import OUTCOMES, FlushStats
 from sidecar.observe.metric_defs import METRICS, document
@@ -194,6 +194,17 @@ def test_each_reason_to_drop_has_one_intent() -> None:
     assert value(samples, "sidecar_records_dropped_total", topic="orders", reason="drop_oldest", intent="overload") == 7
     assert value(samples, "sidecar_records_dropped_total", topic="orders", reason="poison", intent="poison") == 1
     assert value(samples, "sidecar_records_dropped_total", topic="orders", reason="expired", intent="policy") == 2
+
+
+def test_what_is_in_an_overflow_topic_is_counted_as_diverted_and_not_as_lost() -> None:
+    dropped: Mapping[tuple[str, str], int] = {("orders", "drop_oldest"): 7}
+    books = replace(BOOKS, dropped=dropped, diverted={("orders", "drop_oldest"): 5, ("orders", "expired"): 0})
+    samples = scrape(a_report(a_snapshot(books=books, overflow=OverflowView(3, "spare: no such topic"))))
+    assert value(samples, "sidecar_records_dropped_total", topic="orders", reason="drop_oldest", intent="overload") == 2
+    assert value(samples, "sidecar_records_dropped_total", topic="orders", reason="drop_oldest", intent="diverted") == 5
+    assert value(samples, "sidecar_records_dropped_total", topic="orders", reason="expired", intent="diverted") == 0
+    assert value(samples, "sidecar_overflow_records") == 3
+    assert value(samples, "sidecar_overflow_trouble") == 1
 
 
 def test_every_move_between_two_states_is_there_before_the_first() -> None:

@@ -32,6 +32,7 @@ def test_a_partition_shows_its_offsets_its_lag_and_why() -> None:
             "lag_seconds": 1.234,
             "buffered": 20,
             "in_flight": 10,
+            "diverting": 0,
             "held": True,
             "holds": ["buffer"],
             "why": {
@@ -49,6 +50,7 @@ def test_the_books_show_totals_by_reason_and_their_balance() -> None:
         polled={"orders": 100, "clicks": 20},
         delivered={"orders": 90, "clicks": 11},
         dropped={("orders", "sample"): 6, ("clicks", "sample"): 4, ("clicks", "expired"): 1},
+        diverted={("clicks", "expired"): 1},
         buffered=3,
         in_flight=1,
     )
@@ -58,6 +60,7 @@ def test_the_books_show_totals_by_reason_and_their_balance() -> None:
         "delivered": 101,
         "dead_lettered": 0,
         "dropped": {"expired": 1, "sample": 10},
+        "diverted": {"expired": 1},
         "released": {"revoked": 4},
         "buffered": 3,
         "in_flight": 1,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.core.snapshot import PartitionView, RetryView, Snapshot
+from sidecar.core.snapshot import OverflowView, PartitionView, RetryView, Snapshot
 from sidecar.observe.scene import Scene, Why, span
 from sidecar.observe.trends import NOTHING_KNOWN, PartitionTrend, Rates, Trend
 from sidecar.observe.verdicts import Verdict, explain, explain_process
@@ -74,6 +74,21 @@ CASES: list[tuple[PartitionView, dict[str, Any], Verdict, str, dict[str, float |
         Verdict.POISON_HEAD,
         "1 record cannot be dead-lettered (unknown topic); nothing is flushed before",
         {"failure": "unknown topic"},
+    ),
+    # What the downstream does not take goes to another topic.
+    (
+        holding("overflow"),
+        {"overflow": OverflowView(30)},
+        Verdict.DOWNSTREAM_SLOW,
+        "what the downstream does not take goes to an overflow topic, 30 records now",
+        {},
+    ),
+    (
+        replace(BEHIND, diverting=5, holds=("overflow",), overflow_trouble="spare: no such topic"),
+        {"overflow": OverflowView(30, "spare: no such topic")},
+        Verdict.BROKER_STALL,
+        "its overflow topic takes nothing (spare: no such topic), so it waits in Kafka; 20 records buffered",
+        {"failure": "spare: no such topic", "overflow_records": 30},
     ),
     # The downstream keeps offsets, and has not told one.
     (holding("position"), {"trend": a_trend(assigned_for=2.0)}, Verdict.REBALANCING, "has not told yet at which offset", {}),

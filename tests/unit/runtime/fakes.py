@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from random import Random
 from typing import NoReturn
 
-from sidecar.core.actions import Action, CommitOffset, DeadLetter, Locate, StartFlush
+from sidecar.core.actions import Action, CommitOffset, DeadLetter, Divert, Locate, StartFlush
 from sidecar.core.config import EngineConfig
 from sidecar.core.engine import Engine
 from sidecar.core.events import CommitFinished, FlushFinished
@@ -265,7 +265,8 @@ class World:
         observer: Observer = self.observer
         self.questions: list[Locate] = []
         self.letters: list[DeadLetter] = []
-        hands = Hands(self.flushers.submit, self.questions.append, self.letters.append)
+        self.diverts: list[Divert] = []
+        hands = Hands(self.flushers.submit, self.questions.append, self.letters.append, self.diverts.append)
         self.driver = Driver(self.engine, client, hands, self.outcomes, observer, self.clock)
         self.membership = Membership(self.driver, REVOKE_TIMEOUT)
         self.control = Control(self.driver, Durations(DRAIN_TIMEOUT, QUIESCE_BOUND), gate or Gate())

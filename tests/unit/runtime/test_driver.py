@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.core.actions import CommitFailed, CommitOffset
-from sidecar.core.config import EngineConfig, FlushLimits
-from sidecar.core.events import Polled, Tick
+from sidecar.core.actions import CommitFailed, CommitOffset, Dropped
+from sidecar.core.config import EngineConfig, FlushLimits, Policy, Strategy
+from sidecar.core.events import DivertFinished, Polled, Tick
 from sidecar.core.records import Batch
 from sidecar.core.results import Delivered
 from tests.unit.runtime.fakes import P0, World, finished, records
@@ -87,3 +87,17 @@ def test_a_defect_in_an_action_does_not_leave_the_driver_deaf() -> None:
     world.driver.handle(finished({P0: CommitOffset(1, 1, None)}, "heard"))
 
     assert world.driver.commits["failed"] == 1
+
+
+def test_records_for_an_overflow_topic_are_handed_over_and_dropped_once_that_is_answered_for() -> None:
+    policy = Policy(Strategy.DROP_OLDEST, overflow_topic="spare")
+    world = World(EngineConfig(max_messages=10, policy=lambda _topic: policy, flush=FlushLimits(first_batch=1, max_batch=1)))
+    world.flushers.answer = lambda _batch: None
+    world.fake.assign(P0)
+    world.driver.handle(Polled([records(P0, 0, 10)]))
+    [divert] = world.diverts
+    before = list(world.observer.actions)
+    world.outcomes.put(DivertFinished(divert.number, None))
+    world.driver.pump(0)
+    assert not [action for action in before if isinstance(action, Dropped)]
+    assert [action.records for action in world.observer.actions if isinstance(action, Dropped)] == [2]

@@ -80,11 +80,71 @@ def test_what_an_entry_leaves_out_is_as_the_buffer_says_as_far_as_it_belongs_to_
         ('[{"topic": "a", "max_age": "5s"}]', "entry 1 (a): max_age would lose records, and block promises not to: "),
         ('[{"topic": "a", "max_wait": "5s"}]', "entry 1 (a): max_wait would lose records, and block promises not to: "),
         ('[{"topic": "a", "allow_loss": true}]', "entry 1 (a): allow_loss does nothing without the strategy block and "),
+        ('[{"topic": "a", "overflow_topic": "a b"}]', "entry 1, overflow_topic: 'a b' names no other topic: letters, "),
+        (
+            '[{"topic": "a", "overflow_topic": "b"}]',
+            "entry 1 (a): overflow_topic does nothing with block alone, which drops nothing: add max_block, ",
+        ),
+        (
+            '[{"topic": "a", "strategy": "sample", "overflow_topic": "b"}]',
+            "entry 1 (a): overflow_topic does not go with sample, which keeps some records with a weight that stands for the others: ",
+        ),
+        (
+            '[{"topic": "a", "strategy": "drop_oldest", "overflow_topic": "orders"}]',
+            "entry 1 (a): orders is consumed itself, so what goes there would come back: name another overflow_topic",
+        ),
+        (
+            '[{"topic": "a", "max_age": "5s", "allow_loss": true, "overflow_topic": "b"}]',
+            "entry 1 (a): allow_loss does nothing without the strategy block and max_age or max_wait, nor beside overflow_topic: ",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_its_entry_and_the_mend(text: str, said: str) -> None:
     [problem] = complaints(LEAST | named({"TOPIC_POLICIES": text}))
     assert problem.startswith(f"{NAME}: {said}"), problem
+
+
+def test_what_goes_to_an_overflow_topic_is_not_lost_so_a_block_topic_may_have_an_age() -> None:
+    entry: dict[str, object] = {"topic": "t", "max_age": "1d", "overflow_topic": "{topic}.old"}
+    assert policy("t", entry) == Policy(max_age=86_400.0, overflow_topic="t.old")
+    assert policy("t", {"topic": "t", "overflow_topic": "o"}, MAX_BLOCK="5s") == Policy(max_block=5.0, overflow_topic="o")
+
+
+def test_an_overflow_topic_that_a_pattern_consumes_is_refused_as_far_as_that_is_known() -> None:
+    entry = {"topic": "*", "strategy": "drop_newest"}
+    for topics, target, consumed in [
+        ("^clicks.*", "clicks-overflow", "clicks-overflow"),
+        ("clicks,clicks-overflow", "{topic}-overflow", "clicks-overflow"),
+        ("clicks,^.*-overflow", "{topic}-overflow", "clicks-overflow"),
+    ]:
+        text = json.dumps([entry | {"overflow_topic": target}])
+        [problem] = complaints(LEAST | named({"TOPIC_POLICIES": text, "TOPICS": topics}))
+        assert problem.startswith(f"{NAME}: entry 1 (*): {consumed} is consumed itself, ")
+    text = json.dumps([entry | {"overflow_topic": "{topic}-overflow"}])
+    assert load({"TOPIC_POLICIES": text, "TOPICS": "clicks,views"}).topic_policies[0].overflow_topic == "{topic}-overflow"
+
+
+def test_an_overflow_topic_needs_room_above_the_high_watermark() -> None:
+    entries = [{"topic": "*", "strategy": "drop_newest", "overflow_topic": "spare"}]
+    [problem] = complaints(LEAST | named({"TOPIC_POLICIES": json.dumps(entries), "BUFFER__HIGH_WATERMARK": "1"}))
+    assert problem.startswith(
+        f"{NAME}: entry 1 (*): overflow_topic takes what is above SIDECAR_BUFFER__HIGH_WATERMARK, and nothing "
+    )
+
+
+def test_an_overflow_topic_does_not_go_with_a_downstream_that_keeps_the_offsets() -> None:
+    entries = [{"topic": "*", "strategy": "drop_newest", "overflow_topic": "spare"}]
+    given = {"TOPIC_POLICIES": json.dumps(entries), "WRITER__URL": "sqlite:///tmp/rows.db", "WRITER__TABLE": "rows"}
+    [problem] = complaints(LEAST | named(given))
+    assert problem.startswith(f"{NAME}: entry 1 (*): overflow_topic does not go with a downstream that keeps the offsets beside ")
+
+
+def test_what_is_on_its_way_to_overflow_topics_has_its_part_of_the_memory() -> None:
+    entry = json.dumps([{"topic": "*", "strategy": "drop_newest", "overflow_topic": "spare"}])
+    limit = {"MEMORY__LIMIT": "128MiB", "FLUSH__MAX_IN_FLIGHT": "4"}
+    without, with_overflow = load(limit), load(limit | {"TOPIC_POLICIES": entry})
+    assert without.buffer.max_bytes == with_overflow.buffer.max_bytes
+    assert (without.flush.max_batch_bytes or 0) // 5 == (with_overflow.flush.max_batch_bytes or 0) // 4
 
 
 def test_a_rate_of_the_buffer_is_for_the_topics_that_sample() -> None:
