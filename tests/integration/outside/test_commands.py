@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import socket
 import sys
 from pathlib import Path
@@ -181,6 +182,27 @@ def test_check_tells_each_thing_that_cannot_be_reached_and_exits_1(kafka: RealKa
         f"writer     {app.url}: no connection to {app.url}: Connection refused",
     ]
     assert (ended.status, ended.err) == (1, "")
+
+
+def test_check_tells_of_overflow_topics_that_could_take_nothing_and_exits_1(kafka: RealKafka) -> None:
+    topic, other = fresh_name("clicks"), fresh_name("views")
+    for each in (topic, other):
+        create_topic(kafka.bootstrap, each)
+    policies = json.dumps([{"topic": "*", "strategy": "drop_oldest", "overflow_topic": "{topic}.more"}])
+    wanted = f"^({topic}|{other})(.more)?"
+    environ = sidecar_environ(kafka.bootstrap, f"{topic},{other}", "discard:", TOPIC_POLICIES=policies)
+    create_topic(kafka.bootstrap, f"{other}.more")
+    ended = command("check", environ=environ)
+    problem = f"kafka      overflow topic {topic}.more (of {topic}) does not exist, or may not be described: "
+    assert ended.out.splitlines()[1:-1] == [f"{problem}create it, or mend overflow_topic in SIDECAR_TOPIC_POLICIES"]
+    assert ended.status == 1
+    ended = command("check", environ=environ | {"SIDECAR_TOPICS": wanted})
+    assert (
+        f"kafka      {topic}.more, the overflow topic of {topic}, is consumed itself: "
+        "name another overflow_topic in SIDECAR_TOPIC_POLICIES"
+    ) in ended.out.splitlines()
+    create_topic(kafka.bootstrap, f"{topic}.more")
+    assert command("check", environ=environ).status == 0
 
 
 def test_check_tells_why_kafka_cannot_be_reached_and_exits_1() -> None:
