@@ -117,6 +117,7 @@ ALERTS: Mapping[str, str] = {
     "offsetsMissed": "Kafka deleted records before they were polled, within {window}",
     "deadLetterRateHigh": "more than {ratio:.0%} of what was polled within {window} went to the dead-letter topic",
     "deadLettersBlocked": "a partition waits for a dead letter that its topic does not take, or that no delivery has earned",
+    "overflowBlocked": "partitions wait for an overflow topic that does not take their records",
     "appUnavailable": "the circuit breaker is not closed, the application says that it is unhealthy, or all flushes within {window} failed",
     "kafkaTrouble": "a process has trouble with Kafka",
     "rebalanceStorm": "partitions were taken away more than {perMember} times for each member within {window}",

@@ -204,6 +204,16 @@ FLUSHES = Row(
             "none",
         ),
         Panel(
+            "On the way to overflow topics",
+            "Records that wait for an overflow topic's brokers, and whether such a topic does not take them: the partitions that need it are held then.",
+            (
+                Query(largest(series(defs.OVERFLOW_WAITING)), "waiting"),
+                Query(largest(series(defs.OVERFLOW_BLOCKED)), "takes nothing"),
+            ),
+            "none",
+            colours={"waiting": YELLOW, "takes nothing": RED},
+        ),
+        Panel(
             "Age at delivery",
             "How old records are when the application takes them.",
             tuple(Query(quantile(share, defs.RECORD_AGE), f"p{share * 100:.0f}") for share in (0.5, 0.95, 0.99)),

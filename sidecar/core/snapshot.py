@@ -74,6 +74,11 @@ class PartitionView:
     diverting: int = 0
     overflow_trouble: str | None = None
 
+    @property
+    def here(self) -> int:
+        """Records that were polled and have no outcome yet."""
+        return self.buffered + self.in_flight + self.diverting
+
 
 @dataclass(frozen=True, slots=True)
 class SearchView:

@@ -211,7 +211,7 @@ def _pressure(report: Report) -> Iterator[Metric]:
 def _by_topic(views: Iterable[PartitionView]) -> Mapping[str, int]:
     here: Counter[str] = Counter()
     for view in views:
-        here[view.tp.topic] += view.buffered + view.in_flight
+        here[view.tp.topic] += view.here
     return here
 
 

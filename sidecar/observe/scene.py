@@ -65,7 +65,7 @@ class Case:
     @property
     def here(self) -> int:
         """Records of this partition that were polled and have no outcome yet."""
-        return self.view.buffered + self.view.in_flight + self.view.diverting
+        return self.view.here
 
     @property
     def remaining(self) -> int:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from sidecar.core.books import DropReason
 from sidecar.core.config import Policy, Strategy
-from sidecar.observe.drop_record import INTENT, LastDrop
+from sidecar.core.snapshot import BooksView
+from sidecar.observe.drop_record import DIVERTED, INTENT, LastDrop
 from sidecar.observe.scene import Scene, span
 from sidecar.observe.trends import Rates
 
@@ -45,7 +46,7 @@ def topics(scene: Scene, policy: Callable[[str], Policy]) -> list[Topic]:
     here: Counter[str] = Counter()
     partitions: Counter[str] = Counter()
     for view in scene.report.engine.partitions:
-        here[view.tp.topic] += view.buffered + view.in_flight
+        here[view.tp.topic] += view.here
         partitions[view.tp.topic] += 1
     return [
         Topic(topic, words(policy(topic)), count, here[topic], _kept(scene.trend.latest, topic))
@@ -55,13 +56,18 @@ def topics(scene: Scene, policy: Callable[[str], Policy]) -> list[Topic]:
 
 def sheds(scene: Scene, last: LastDrops) -> list[Shed]:
     """Return what was dropped since the start: first what is dropped now, the most of it first."""
-    rates = scene.trend.latest.dropped_of
+    books, rates = scene.report.engine.books, scene.trend.latest.dropped_of
     found = [
-        Shed(topic, reason, INTENT[DropReason(reason)], records, rates.get((topic, reason), 0.0), last.get((topic, reason)))
-        for (topic, reason), records in scene.report.engine.books.dropped.items()
+        Shed(topic, reason, _intent(books, topic, reason), records, rates.get((topic, reason), 0.0), last.get((topic, reason)))
+        for (topic, reason), records in books.dropped.items()
         if records
     ]
     return sorted(found, key=lambda shed: (-shed.rate, -shed.records, shed.topic, shed.reason))
+
+
+def _intent(books: BooksView, topic: str, reason: str) -> str:
+    """Return the intent of what was dropped of ``topic`` for ``reason``: where it has an overflow topic, all of it goes there."""
+    return DIVERTED if books.diverted.get((topic, reason)) else INTENT[DropReason(reason)]
 
 
 def words(policy: Policy) -> str:
@@ -71,6 +77,7 @@ def words(policy: Policy) -> str:
     parts += [f"{name} {_lasting(seconds)}" for name, seconds in lasting if seconds is not None]
     parts += [f"priority {policy.priority}"] if policy.priority else []
     parts += [f"weight {policy.weight:g}"] if policy.weight is not None else []
+    parts += [f"overflow to {policy.overflow_topic}"] if policy.overflow_topic is not None else []
     return ", ".join(parts)
 
 

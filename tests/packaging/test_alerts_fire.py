@@ -85,6 +85,7 @@ AT_MAXIMUM = ("FlushesAtMaximum", "warning")
 FETCHED_AGAIN = ("FetchedAgain", "warning")
 DEAD_LETTERS = ("DeadLetterRateHigh", "warning")
 LETTERS_BLOCKED = ("DeadLettersBlocked", "critical")
+OVERFLOW_BLOCKED = ("OverflowBlocked", "critical")
 APP = ("AppUnavailable", "critical")
 KAFKA = ("KafkaTrouble", "critical")
 STORM = ("RebalanceStorm", "warning")
@@ -227,6 +228,9 @@ CASES = [
         "one in a thousand is a dead letter", [polled(), series("records_dead_lettered_total", "0+1x30", topic="orders")], "25m"
     ),
     Case("a dead letter cannot be sent", [series("dead_letters_blocked_partitions", "0x3 1x20")], "10m", [LETTERS_BLOCKED]),
+    Case("an overflow topic takes nothing", [series("overflow_trouble", "0x3 1x20")], "10m", [OVERFLOW_BLOCKED]),
+    Case("an overflow topic took nothing for a minute", [series("overflow_trouble", "0x3 1 0x20")], "10m"),
+    Case("what is dropped goes to an overflow topic", [polled(), dropped("0+900x100", "drop_oldest", "diverted")], "70m"),
     Case("a dead letter could not be sent for a minute", [series("dead_letters_blocked_partitions", "0x3 1 0x20")], "10m"),
     # The sidecars themselves
     Case("a sidecar does not answer", [series("up", "1x3 0x10", pod=2)], "10m", [DOWN]),

@@ -185,6 +185,18 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
     description: >-
       {{`dead_letters.trouble in its /status says why: the dead-letter topic does not take it, or too few deliveries have earned it. Nothing is skipped meanwhile.`}}
 {{- end }}{{ end }}
+{{- with $rules.overflowBlocked }}{{ if .enabled }}
+- alert: KafkaSidecarOverflowBlocked
+  expr: |
+    max by (cluster, namespace, group, pod, instance) (
+      {{ include "kafka-sidecar.of" (dict "root" $ "expr" "sidecar_overflow_trouble") }}
+    ) > 0
+  {{- include "kafka-sidecar.alert" (dict "root" $ "name" "OverflowBlocked" "rule" .) | nindent 2 }}
+    summary: >-
+      {{`An overflow topic does not take what {{ $labels.pod }} sends to it`}}
+    description: >-
+      {{`overflow.trouble in its /status says which one, and why. The partitions that need it wait in Kafka; nothing is lost.`}}
+{{- end }}{{ end }}
 {{- with $rules.appUnavailable }}{{ if .enabled }}
 - alert: KafkaSidecarAppUnavailable
   expr: |

@@ -85,7 +85,7 @@ export function showTopics({ topics }) {
 export function showSheds({ sheds }) {
   fill("sheds", sheds.map((values) => {
     const row = named(shedColumns, values);
-    return { tone: row.rate > 0 ? (row.intent === "policy" ? "warn" : "bad") : "", cells: [
+    return { tone: row.rate > 0 ? (["policy", "diverted"].includes(row.intent) ? "warn" : "bad") : "", cells: [
       { text: row.topic, note: [...new Set([format.words(row.reason), row.intent])].join(" · ") },
       { text: row.rate > 0 ? `${format.rate(row.rate)}/s` : "not now", number: true },
       { text: format.count(row.records), number: true },

@@ -60,12 +60,25 @@ def test_what_is_shed_now_comes_first_and_what_was_never_dropped_is_left_out() -
     ]
 
 
+def test_what_is_in_an_overflow_topic_is_shed_as_diverted() -> None:
+    books = replace(BOOKS, dropped={("prices", "drop_oldest"): 60}, diverted={("prices", "drop_oldest"): 60})
+    [shed] = sheds(Scene(a_report(a_snapshot(books=books)), None, NOW, NOTHING_KNOWN), {})
+    assert shed == Shed("prices", "drop_oldest", "diverted", 60, 0.0, None)
+
+
+def test_what_is_on_its_way_to_an_overflow_topic_is_still_here() -> None:
+    views = a_partition(buffered=5, in_flight=3, diverting=2)
+    [topic] = topics(Scene(a_report(a_snapshot(views)), None, NOW, NOTHING_KNOWN), lambda _topic: Policy())
+    assert topic.here == 10
+
+
 @pytest.mark.parametrize(
     ("policy", "said"),
     [
         (Policy(), "block"),
         (Policy(max_block=30.0, priority=2), "block, max_block 30 s, priority 2"),
         (Policy(Strategy.DROP_OLDEST, max_wait=5.0, max_age=3_900.0), "drop_oldest, max_age 1 h 5 min, max_wait 5 s"),
+        (Policy(Strategy.DROP_NEWEST, overflow_topic="spare"), "drop_newest, overflow to spare"),
         (Policy(Strategy.SAMPLE, sample_rate=1_000), "sample 1 in 1,000"),
         (Policy(Strategy.SAMPLE, sample_rate=None, priority=-2, weight=0.5), "sample auto, priority -2, weight 0.5"),
     ],
