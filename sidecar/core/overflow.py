@@ -58,6 +58,8 @@ class Overflow:
 
     def next_due(self) -> float | None:
         """Return when a lane is tried again."""
+        if not self._state.may_divert:
+            return None
         lanes = self._state.diversions.lanes.values()
         dues = [lane.due for lane in lanes if lane.due is not None and self._may_send(lane)]
         return min(dues, default=None)
