@@ -110,7 +110,7 @@ class Dispatch:
         """Whether another flight may be under way: not beside as many bytes as full batches would have, which only records larger than a batch come to."""
         state, limits = self._state, self._state.config.flush
         most = limits.max_in_flight * limits.max_batch_bytes
-        return len(state.flights) < limits.max_in_flight and state.buffer.in_flight_bytes < most
+        return len(state.flights) < limits.max_in_flight and state.buffer.in_flight_bytes - state.diversions.nbytes < most
 
     def _has_place(self, now: float) -> bool:
         return self._running() < self._state.flow.allowed(now)

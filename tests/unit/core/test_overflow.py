@@ -283,3 +283,14 @@ def test_at_the_end_of_a_drain_it_is_given_back_and_a_late_answer_is_nobodys() -
     answer(bench)
     assert drops(bench) == []
     assert bench.shot.books.released == {("clicks", "shutdown"): 90}
+
+
+def test_what_is_on_its_way_to_an_overflow_topic_holds_up_no_flush() -> None:
+    """Also where it is more than full batches would have, and its topic takes nothing."""
+    bench = bench_of(OLDEST, max_batch_bytes=11 * RECORD_BYTES)
+    bench.poll(chunk(CLICKS, range(50)))
+    bench.poll(chunk(CLICKS, range(50, 100)))
+    answer(bench, "UNKNOWN_TOPIC_OR_PART")
+    assert bench.shot.overflow.records == 20
+    bench.land(1)
+    assert len(bench.flushed()) == 2
