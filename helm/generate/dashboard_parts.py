@@ -16,8 +16,9 @@ PODS = f'label_values({defs.CONFIG_INFO.name}{{{HERE}, group=~"$group"}}, pod)'
 TOPIC = Variable("topic", "Topic", f'label_values({defs.POLLED.name}{{{HERE}, pod=~"$pod"}}, topic)')
 
 
-SHARE_KEPT = f"1 - {added(rate(defs.DROPPED), 'topic')} / {added(rate(defs.POLLED), 'topic')}"
-"""By topic."""
+LOST = 'intent!="diverted"'
+SHARE_KEPT = f"1 - {added(rate(defs.DROPPED, LOST), 'topic')} / {added(rate(defs.POLLED), 'topic')}"
+"""By topic; what is in an overflow topic is kept there."""
 
 REBALANCED = added(grown(defs.REBALANCES, over="$__interval"), "pod")
 DRAINING = series(defs.STATE, 'state="draining"')

@@ -14,7 +14,6 @@ from sidecar.core.config import Policy, Strategy
 from sidecar.core.snapshot import BooksView
 from sidecar.observe.drop_record import DIVERTED, INTENT, LastDrop
 from sidecar.observe.scene import Scene, span
-from sidecar.observe.trends import Rates
 
 LastDrops = Mapping[tuple[str, str], LastDrop]
 """The last range of each topic and reason."""
@@ -49,7 +48,7 @@ def topics(scene: Scene, policy: Callable[[str], Policy]) -> list[Topic]:
         here[view.tp.topic] += view.here
         partitions[view.tp.topic] += 1
     return [
-        Topic(topic, words(policy(topic)), count, here[topic], _kept(scene.trend.latest, topic))
+        Topic(topic, words(policy(topic)), count, here[topic], _kept(scene, topic))
         for topic, count in sorted(partitions.items())
     ]
 
@@ -91,9 +90,13 @@ def _lasting(seconds: float) -> str:
     return f"{seconds:g} s" if seconds < 60 else span(seconds)  # noqa: PLR2004 -- of more, minutes say more
 
 
-def _kept(rates: Rates, topic: str) -> float | None:
+def _kept(scene: Scene, topic: str) -> float | None:
+    """Return the share of what was polled of late that was not dropped, or is in an overflow topic."""
+    books, rates = scene.report.engine.books, scene.trend.latest
     polled = rates.polled_of.get(topic)
     if not polled:
         return None
-    dropped = sum(rate for (name, _reason), rate in rates.dropped_of.items() if name == topic)
+    dropped = sum(
+        rate for (name, why), rate in rates.dropped_of.items() if name == topic and _intent(books, topic, why) != DIVERTED
+    )
     return max(0.0, 1 - dropped / polled)

@@ -107,7 +107,7 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
   expr: |
     1 -
     sum by (cluster, namespace, group, topic) (
-      {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_dropped_total[%s])" .window)) }}
+      {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_dropped_total{intent!=\"diverted\"}[%s])" .window)) }}
     )
     /
     sum by (cluster, namespace, group, topic) (

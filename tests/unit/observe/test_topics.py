@@ -66,6 +66,14 @@ def test_what_is_in_an_overflow_topic_is_shed_as_diverted() -> None:
     assert shed == Shed("prices", "drop_oldest", "diverted", 60, 0.0, None)
 
 
+def test_what_is_in_an_overflow_topic_is_kept() -> None:
+    books = replace(BOOKS, dropped={("clicks", "expired"): 60}, diverted={("clicks", "expired"): 60})
+    view = a_partition(tp=TopicPartition("clicks", 0))
+    report = a_report(a_snapshot(view, books=books))
+    [topic] = topics(Scene(report, None, NOW, replace(NOTHING_KNOWN, latest=BUSY)), lambda _topic: Policy())
+    assert topic.kept == 1 - 130 / 200
+
+
 def test_what_is_on_its_way_to_an_overflow_topic_is_still_here() -> None:
     views = a_partition(buffered=5, in_flight=3, diverting=2)
     [topic] = topics(Scene(a_report(a_snapshot(views)), None, NOW, NOTHING_KNOWN), lambda _topic: Policy())
