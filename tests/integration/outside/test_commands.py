@@ -153,7 +153,7 @@ def test_config_prints_every_value_with_its_source_and_no_secret(tmp_path: Path)
     assert {tuple(line.split(maxsplit=2)) for line in ended.out.splitlines()} >= {
         ("SIDECAR_TOPICS", "orders", "environment"),
         ("SIDECAR_FLUSH__TARGET_LATENCY", "500ms", "default"),
-        ("SIDECAR_BUFFER__MAX_BYTES", "91MiB", "from SIDECAR_MEMORY__LIMIT"),
+        ("SIDECAR_BUFFER__MAX_BYTES", "76.0MiB", "from SIDECAR_MEMORY__LIMIT"),
         ("SIDECAR_WRITER__URL", "http://********@app/in?********", "environment"),
         ("SIDECAR_KAFKA__SASL_PASSWORD", "********", f"file {password}"),
         ("SIDECAR_KAFKA__ENABLE_AUTO_COMMIT", "false", "fixed"),
