@@ -48,8 +48,7 @@ def topics(scene: Scene, policy: Callable[[str], Policy]) -> list[Topic]:
         here[view.tp.topic] += view.here
         partitions[view.tp.topic] += 1
     return [
-        Topic(topic, words(policy(topic)), count, here[topic], _kept(scene, topic))
-        for topic, count in sorted(partitions.items())
+        Topic(topic, words(policy(topic)), count, here[topic], _kept(scene, topic)) for topic, count in sorted(partitions.items())
     ]
 
 
