@@ -221,7 +221,7 @@ LOST = Row(
         ),
         Panel(
             "Share kept",
-            "The share of each topic's polled records that is not dropped, for whatever reason. Of a topic with sample it is what the sample keeps.",
+            "The share of each topic's polled records that is not dropped, for whatever reason, or is in an overflow topic. Of a topic with sample it is what the sample keeps.",
             (Query(SHARE_KEPT, "{{topic}}"),),
             "percentunit",
             high=1,
