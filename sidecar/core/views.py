@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 
 from sidecar.core.config import Ordering
@@ -14,7 +15,8 @@ from sidecar.core.state import EngineState, Flight, Partition
 
 def snapshot(state: EngineState, holds: Holds, now: float) -> Snapshot:
     """Describe the engine at ``now``."""
-    flying, diverted = _flying(state), _diverted(state)
+    flying = _by_partition(chunk for flight in state.flights.values() for chunk in flight.batch.chunks)
+    diverted = _by_partition(divert.chunk for divert in state.diversions)
     failed = {
         chunk.tp: flight for flight in state.flights.values() if flight.failure is not None for chunk in flight.batch.chunks
     }
@@ -41,21 +43,11 @@ def snapshot(state: EngineState, holds: Holds, now: float) -> Snapshot:
     )
 
 
-def _flying(state: EngineState) -> dict[TopicPartition, list[Chunk]]:
-    """Return the chunks in flight, by partition."""
-    flying: dict[TopicPartition, list[Chunk]] = {}
-    for flight in state.flights.values():
-        for chunk in flight.batch.chunks:
-            flying.setdefault(chunk.tp, []).append(chunk)
-    return flying
-
-
-def _diverted(state: EngineState) -> dict[TopicPartition, list[Chunk]]:
-    """Return the chunks on their way to overflow topics, by partition."""
-    diverted: dict[TopicPartition, list[Chunk]] = {}
-    for divert in state.diversions:
-        diverted.setdefault(divert.chunk.tp, []).append(divert.chunk)
-    return diverted
+def _by_partition(chunks: Iterable[Chunk]) -> dict[TopicPartition, list[Chunk]]:
+    found: dict[TopicPartition, list[Chunk]] = {}
+    for chunk in chunks:
+        found.setdefault(chunk.tp, []).append(chunk)
+    return found
 
 
 def _retry(flight: Flight | None, now: float) -> RetryView | None:

@@ -9,26 +9,21 @@ from __future__ import annotations
 import os
 import sys
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from sidecar.writers.options import Value
+from sidecar.writers.pieces import GZIP, Compressor, Pieces, compressed
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-Pieces = Sequence[bytes]
-
 _BLOCK = 64 * 1024
 """How much is read at once: bytes."""
-
-_GZIP = 16 + zlib.MAX_WBITS
-"""Tells zlib that a gzip header and trailer are around the data."""
-
 
 _MAGIC = 4
 """The bytes with which each of our frames begins: zstd's magic number; gzip's, its method, and no flags."""
@@ -103,21 +98,13 @@ def _decompress(frame: _Decompressor, piece: bytes) -> None:
         raise Damaged(str(error)) from error
 
 
-class _Compressor(Protocol):
-    """One frame."""
-
-    def compress(self, data: bytes, /) -> bytes: ...
-    def flush(self) -> bytes: ...
-
-
-def _zstd() -> _Compressor:
+def _zstd() -> Compressor:
     return zstd.ZstdCompressor(options={zstd.CompressionParameter.checksum_flag: 1})
 
 
-def _framed(suffix: str, begin: Callable[[], _Compressor], read: Callable[[], _Decompressor]) -> Format:
+def _framed(suffix: str, begin: Callable[[], Compressor], read: Callable[[], _Decompressor]) -> Format:
     def pack(lines: Pieces) -> Pieces:
-        frame = begin()
-        return [*map(frame.compress, lines), frame.flush()]
+        return compressed(lines, begin())
 
     magic = b"".join(pack([]))[:_MAGIC]
     return Format(suffix, pack, partial(_end_of_last_frame, read, magic))
@@ -125,7 +112,7 @@ def _framed(suffix: str, begin: Callable[[], _Compressor], read: Callable[[], _D
 
 FORMATS: Mapping[Value, Format] = {
     "none": Format("", list, _end_of_last_line),
-    "gzip": _framed(".gz", partial(zlib.compressobj, 6, wbits=_GZIP), partial(zlib.decompressobj, _GZIP)),
+    "gzip": _framed(".gz", partial(zlib.compressobj, 6, wbits=GZIP), partial(zlib.decompressobj, GZIP)),
     "zstd": _framed(".zst", _zstd, zstd.ZstdDecompressor),
 }
 """By what ``SIDECAR_WRITER__COMPRESSION`` says. The levels are those that gzip's and zstd's own commands take."""

@@ -19,20 +19,17 @@ import http.client
 import re
 import ssl
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from sidecar.core.errors import WriterUnavailable
 from sidecar.core.results import Retriable, Systemic
 from sidecar.writers.http_connection import Answer, Connection
 from sidecar.writers.http_credentials import Credentials
-from sidecar.writers.pieces import gathered
-
-Pieces = Sequence[bytes]
+from sidecar.writers.pieces import GZIP, Pieces, compressed, gathered
 
 
 def _gzip(body: Pieces) -> Pieces:
-    member = zlib.compressobj(1, wbits=16 + zlib.MAX_WBITS)
-    return gathered([*map(member.compress, body), member.flush()])
+    return gathered(compressed(body, zlib.compressobj(1, wbits=GZIP)))
 
 
 COMPRESSIONS: Mapping[str, Callable[[Pieces], Pieces]] = {"none": list, "gzip": _gzip}

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import base64
 import codecs
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import msgspec
 
 from sidecar.core.records import Batch, Chunk, record_bytes
+
+Pieces = Sequence[bytes]
+
+GZIP = 16 + zlib.MAX_WBITS
+"""Tells zlib that a gzip header and trailer are around the data."""
 
 PIECE = 256 * 1024
 """Bytes of records that are made into text at once; and how much text is at least sent at once, where there is more to come."""
@@ -36,7 +43,22 @@ def is_large(chunk: Chunk) -> bool:
     return chunk.nbytes > PIECE and len(chunk) == 1 and len(chunk.values[0] or b"") > PIECE
 
 
-def gathered(pieces: Iterable[bytes]) -> Sequence[bytes]:
+class Compressor(Protocol):
+    """One member, or frame, of a format for compression."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Take more in; return what is ready."""
+
+    def flush(self) -> bytes:
+        """End; return the rest."""
+
+
+def compressed(pieces: Pieces, compressor: Compressor) -> Pieces:
+    """Return ``pieces`` as one member of what ``compressor`` makes."""
+    return [*map(compressor.compress, pieces), compressor.flush()]
+
+
+def gathered(pieces: Iterable[bytes]) -> Pieces:
     """Return the same bytes in pieces that are not too small to be sent one by one."""
     whole, some, size = list[bytes](), list[bytes](), 0
     for piece in pieces:
