@@ -124,6 +124,7 @@ class KafkaConsumer:
 
     def poll(self, limit: int, timeout: float, gathering: float) -> list[Chunk]:
         """Return records, at most one chunk a partition."""
+        self._settle_resets()
         chunks = self._given(self._consumer.consume(limit, timeout), gathering)
         records = sum(map(len, chunks))
         self._refetched.gave_out(records)
@@ -141,8 +142,8 @@ class KafkaConsumer:
 
     def serve(self) -> list[Chunk]:
         """Serve callbacks; what comes nevertheless is returned."""
-        message = self._consumer.poll(0)
-        return self._given([] if message is None else [message])
+        self._settle_resets()
+        return self._serve(0)
 
     def pause(self, tps: Sequence[TopicPartition]) -> None:
         """Stop fetching."""
@@ -179,8 +180,7 @@ class KafkaConsumer:
     def settle_commits(self, deadline: float) -> bool:
         """Serve callbacks until no commit is outstanding. Everything is paused, so what a poll brings is an error."""
         while self._outstanding is not None and self._clocks.monotonic() < deadline:
-            message = self._consumer.poll(SERVE_TIMEOUT)
-            self._given([] if message is None else [message])
+            self._serve(SERVE_TIMEOUT)
         return self._outstanding is None
 
     @property
@@ -217,10 +217,17 @@ class KafkaConsumer:
         """Leave the group."""
         self._consumer.close()
 
+    def _settle_resets(self) -> None:
+        """Before the client is asked for more, so that no record of a partition that moves is on its way here."""
+        if self._resets.waiting:
+            self._resets.settle(self._consumer, self._clocks.monotonic(), self._listener)
+
+    def _serve(self, timeout: float) -> list[Chunk]:
+        message = self._consumer.poll(timeout)
+        return self._given([] if message is None else [message])
+
     def _given(self, messages: list[Message], gathering: float = 0.0) -> list[Chunk]:
         """Turn what came into chunks, act on errors in the stream, and raise what a callback raised meanwhile."""
-        if self._resets.waiting:
-            self._resets.retry(self._consumer, self._clocks.monotonic(), self._listener)
         chunks: list[Chunk] = []
         if messages:
             if any(map(Message.error, messages)):  # comparing an error with None would leave an exception behind
@@ -250,7 +257,7 @@ class KafkaConsumer:
         meaning = classify(error).meaning
         if meaning is Meaning.RESET:
             tp = TopicPartition(topic_of(message), partition_of(message))
-            self._resets.begin(self._consumer, tp, self._clocks.monotonic(), self._listener)
+            self._resets.begin(tp, self._clocks.monotonic(), self._listener)
         elif meaning is Meaning.TROUBLE:
             self._trouble.note(error, of_stream=True)
         else:

@@ -35,15 +35,16 @@ class Resets:
         self._starts = starts
         self._tell = tell
 
-    def begin(self, consumer: Consumer, tp: TopicPartition, now: float, listener: Listener) -> None:
-        """Set ``tp`` right now, or try again later. It may have left in the very call that brought the error: then it is not ours to fetch."""
-        if listener.epoch_of(tp) is None:
-            return
-        self.waiting[tp] = now
-        self.retry(consumer, now, listener)
+    def begin(self, tp: TopicPartition, now: float, listener: Listener) -> None:
+        """Set ``tp`` right at the next :meth:`settle`. It may have left in the very call that brought the error: then it is not ours to fetch."""
+        if listener.epoch_of(tp) is not None:
+            self.waiting[tp] = now
 
-    def retry(self, consumer: Consumer, now: float, listener: Listener) -> None:
-        """Try again what is due. After one question without an answer the others wait, too: each could take the loop its whole time-out."""
+    def settle(self, consumer: Consumer, now: float, listener: Listener) -> None:
+        """Set right what is due. This comes after the listener has heard of the records that the call with the error brought: it moves from behind them.
+
+        After one question without an answer the others wait, too: each could take the loop its whole time-out.
+        """
         for tp in [tp for tp, due in self.waiting.items() if due <= now]:
             if not self._reset(consumer, tp, listener):
                 self.waiting = dict.fromkeys(self.waiting, now + RETRY)

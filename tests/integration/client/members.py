@@ -79,14 +79,14 @@ class Member:
         """Tell whether exactly these partitions are assigned."""
         return set(self.notes.epochs) == set(tps)
 
-    def poll_until(self, done: Callable[[], object], *others: Member) -> list[Chunk]:
+    def poll_until(self, done: Callable[[], object], *others: Member, limit: int = 500, timeout: float = 0.01) -> list[Chunk]:
         """Poll, with the other members, until ``done()``; return what came to this one. Partitions that wait for a reset are looked at too."""
         deadline, came = time.monotonic() + PATIENCE, list[Chunk]()
         while not done():
             assert time.monotonic() < deadline, "what the test waits for did not come"
             for other in others:
                 other.notes.took(other.client.poll(500, 0.01, 0.0))
-            came += self.notes.took(self.client.poll(500, 0.01, 0.0))
+            came += self.notes.took(self.client.poll(limit, timeout, 0.0))
         return came
 
     def poll_records(self, count: int) -> list[Chunk]:

@@ -13,7 +13,7 @@ from sidecar.kafka.log_offsets import LogOffsets
 from sidecar.kafka.resets import OnOutOfRange, Resets
 from sidecar.kafka.starts import OutOfRange, Start, Starts
 from tests.integration.client.listening import Notes
-from tests.integration.client.members import GROUP, P0, P1, TOPIC, Member
+from tests.integration.client.members import GROUP, P0, P1, PATIENCE, TOPIC, Member
 from tests.integration.client.mock_cluster import MockCluster, Request
 
 
@@ -96,6 +96,23 @@ def test_an_offset_out_of_range_stops_the_partition_alone(cluster: MockCluster) 
     assert [policy for _, policy in member.out_of_range] == ["stop"]
 
 
+def test_records_that_come_together_with_the_error_of_their_partition_are_given_out_before_it_moves_on(
+    cluster: MockCluster,
+) -> None:
+    cluster.produce(P0, b"a", b"b", b"c")
+    with Member(cluster, policy="earliest", queued_min_messages=1) as member:  # with records in its queue it fetches nothing
+        member.poll_until(lambda: member.notes.reached, limit=1)
+        cluster.produce(P0, *[b"x" * 2_000_000] * 4)  # of which the mock keeps 5 MB: retention overtakes us
+        together = member.poll_until(lambda: member.notes.reached[P0] == 3, limit=3, timeout=PATIENCE)
+        member.poll_until(lambda: member.notes.moves)
+
+    ((found, _),) = member.out_of_range
+    assert [value for chunk in together for value in chunk.values] == [b"b", b"c"]
+    assert (found.offset, found.begin > 3) == (3, True)
+    assert member.client.missed_offsets == {TOPIC: found.begin - 3}
+    assert member.notes.moves == [(P0, found.begin)]
+
+
 class Overtaken:
     """A log of which retention left offsets 40 to 50, and a group that stands at 10 in it."""
 
@@ -110,8 +127,9 @@ def test_offsets_that_the_log_lost_are_counted_even_where_the_partition_is_stopp
     told: list[OutOfRange] = []
     resets, notes = Resets("stop", cast("Starts", Overtaken()), lambda found, _policy: told.append(found)), Notes()
     notes.epochs = {P0: 1, P1: 1}
-    resets.begin(CLIENT, P0, 0.0, notes)
-    resets.begin(CLIENT, P1, 0.0, notes)
+    resets.begin(P0, 0.0, notes)
+    resets.begin(P1, 0.0, notes)
+    resets.settle(CLIENT, 0.0, notes)
 
     assert [found.missed for found in told] == [30, 30]
     assert resets.missed == {TOPIC: 60}
@@ -150,7 +168,7 @@ CLIENT = cast("Consumer", object())
 
 def test_an_error_of_a_partition_that_left_meanwhile_is_nobodys() -> None:
     resets = silent_resets()
-    resets.begin(CLIENT, P0, 0.0, Notes())
+    resets.begin(P0, 0.0, Notes())
 
     assert resets.waiting == {}
 
@@ -158,11 +176,12 @@ def test_an_error_of_a_partition_that_left_meanwhile_is_nobodys() -> None:
 def test_a_reset_without_an_answer_is_tried_again_later_until_the_partition_leaves() -> None:
     resets, notes = silent_resets(), Notes()
     notes.epochs[P0] = 1
-    resets.begin(CLIENT, P0, 5.0, notes)
+    resets.begin(P0, 5.0, notes)
+    resets.settle(CLIENT, 5.0, notes)
     first = dict(resets.waiting)
-    resets.retry(CLIENT, 5.5, notes)
+    resets.settle(CLIENT, 5.5, notes)
     not_due = dict(resets.waiting)
-    resets.retry(CLIENT, 6.0, notes)
+    resets.settle(CLIENT, 6.0, notes)
     again = dict(resets.waiting)
     resets.forget([P0])
 
@@ -174,10 +193,9 @@ def test_one_question_without_an_answer_is_enough_for_all_that_wait() -> None:
     brokers, notes = Silent(), Notes()
     resets = silent_resets(brokers)
     notes.epochs = {P0: 1, P1: 1}
-    resets.begin(CLIENT, P0, 0.0, notes)
-    resets.begin(CLIENT, P1, 1.0, notes)
-    before = brokers.questions
-    resets.retry(CLIENT, 9.0, notes)
+    resets.begin(P0, 0.0, notes)
+    resets.begin(P1, 1.0, notes)
+    resets.settle(CLIENT, 9.0, notes)
 
-    assert brokers.questions == before + 1
+    assert brokers.questions == 1
     assert resets.waiting == {P0: 10.0, P1: 10.0}
