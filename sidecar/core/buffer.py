@@ -18,7 +18,7 @@ from sidecar.core.errors import AccountingError
 from sidecar.core.records import Chunk, TopicPartition, record_bytes
 
 NEARLY_ALL = 0.9
-"""The share of the records that were asked for which is as good as all of them: to divide a chunk costs as much as some thousand records do elsewhere."""
+"""The share of the records or bytes that were asked for which is as good as all of them: to divide a chunk costs as much as some thousand records do elsewhere."""
 
 
 class BoundedBuffer:
@@ -121,13 +121,15 @@ class BoundedBuffer:
     def take(self, tp: TopicPartition, max_records: int, max_bytes: float) -> list[Chunk]:
         """Move records from the head of ``tp`` to in flight, as many as both limits allow; they may be none.
 
-        A chunk is not divided for the last of them: once there are :data:`NEARLY_ALL`, what does not fit as a whole stays.
+        A chunk is not divided for the last of them: once there are :data:`NEARLY_ALL` by one of the limits, what does not fit into it as a whole stays.
         """
         queue = self._queues.get(tp)
         taken: list[Chunk] = []
         few = max_records - int(max_records * NEARLY_ALL)
+        little = max_bytes * (1 - NEARLY_ALL)
         while queue and max_records > 0:
-            if taken and max_records <= few and len(queue[0]) > max_records:
+            by_count, by_bytes = len(queue[0]) > max_records, queue[0].nbytes > max_bytes
+            if taken and ((by_count and max_records <= few) or (by_bytes and max_bytes <= little)):
                 break
             chunk = self._pop_head(tp, queue, max_records, max_bytes)
             if chunk is None:
@@ -242,12 +244,16 @@ class BoundedBuffer:
 
 
 def _divided(chunk: Chunk, max_records: int, max_bytes: float) -> tuple[Chunk | None, Chunk | None]:
-    """Return what fits of ``chunk`` from the front, and the rest. Records are looked at one by one only where bytes are what binds."""
+    """Return what fits of ``chunk`` from the front, and the rest.
+
+    Where bytes bind, records of about one size are divided by their mean; one by one they are looked at where that is too much, or less than :data:`NEARLY_ALL`.
+    """
     if len(chunk) <= max_records and chunk.nbytes <= max_bytes:
         return chunk, None
-    if 0 < max_records < len(chunk):
-        head, rest = chunk.split(max_records)
-        if head.nbytes <= max_bytes:
+    likely = int(min(max_records, len(chunk) * max_bytes / chunk.nbytes))
+    if 0 < likely < len(chunk):
+        head, rest = chunk.split(likely)
+        if head.nbytes <= max_bytes and (likely == max_records or head.nbytes >= max_bytes * NEARLY_ALL):
             return head, rest
     fitting = _prefix(chunk, max_records, max_bytes)
     return chunk.split(fitting) if fitting else (None, chunk)

@@ -85,6 +85,7 @@ def test_the_fuller_limit_counts_and_what_is_in_flight_counts_as_held(
         (99, LARGE, range(20)),
         (99, 7.9 * RECORD_BYTES, range(7)),
         (99, 12 * RECORD_BYTES, range(12)),
+        (99, 11 * RECORD_BYTES, range(10)),  # nine tenths and more: a chunk is not divided for the last one
         (99, RECORD_BYTES - 1, range(0)),
         (0, LARGE, range(0)),
     ],
