@@ -5,7 +5,8 @@ do. So the loop waits elsewhere, on the queue of results, which it then hears of
 by how long the records of the last poll took.
 
 No record is later for that. A part-filled batch waits for the flush interval anyhow, and the interval counts from the beginning of this wait, not from the poll; so the
-wait is not longer than the interval either. While there is a backlog there is no wait.
+wait is not longer than the interval either. While there is a backlog there is no wait. A poll that brings nothing may come in the middle of one, while the
+client has just begun to fetch again: so the wait begins short, and doubles.
 """
 
 from __future__ import annotations
@@ -38,5 +39,5 @@ class Pace:
             self.wait = 0.0
             return
         longest = max(LONGEST_IN_HASTE, min(LONGEST_WAIT, interval))
-        wait = min(longest, elapsed * WORTH_RECORDS / records) if records else longest
+        wait = min(longest, elapsed * WORTH_RECORDS / records if records else max(2 * self.wait, SHORTEST_WAIT))
         self.wait = 0.0 if wait < SHORTEST_WAIT else wait

@@ -11,7 +11,7 @@ def test_the_first_poll_comes_without_a_wait() -> None:
     assert Pace(100.0).wait == 0.0
 
 
-@pytest.mark.parametrize("records", [0, 1, WORTH_RECORDS - 1])
+@pytest.mark.parametrize("records", [1, WORTH_RECORDS - 1])
 def test_no_wait_is_longer_than_the_longest(records: int) -> None:
     pace = Pace(100.0)
     pace.polled(records, 100.0 + LONGEST_WAIT, INTERVAL, has_backlog=False)
@@ -24,8 +24,18 @@ def test_no_wait_is_longer_than_the_flush_interval_or_what_it_takes_to_poll(
     interval: float, longest: float, records: int
 ) -> None:
     pace = Pace(100.0)
-    pace.polled(records, 100.1, interval, has_backlog=False)
+    for step in range(1, 10):
+        pace.polled(records, 100.0 + step / 10, interval, has_backlog=False)
+        assert pace.wait <= longest
     assert pace.wait == longest
+
+
+def test_after_a_poll_that_brings_nothing_the_client_is_looked_at_soon_and_then_ever_later() -> None:
+    pace, waits = Pace(100.0), []
+    for step in range(1, 7):
+        pace.polled(0, 100.0 + step, INTERVAL, has_backlog=False)
+        waits.append(pace.wait)
+    assert waits == [0.005, 0.01, 0.02, 0.04, 0.08, LONGEST_WAIT]
 
 
 @pytest.mark.parametrize("rate", [20_000, 40_000, 100_000])
