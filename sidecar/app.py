@@ -57,6 +57,7 @@ from sidecar.settings import (
     consumer_config,
     engine_config,
     fingerprint,
+    has_max_age,
     has_overflow,
     login_changed,
     max_poll_interval,
@@ -110,10 +111,11 @@ class App:
             settings.topics,
             settings.start,
             settings.on_offset_out_of_range,
-            kind.needs_headers or letters is not None or has_overflow(settings),
-            kind.commits_with_records,
-            kind.stored_offsets is not None,
-            login_changed(settings),
+            with_headers=kind.needs_headers or letters is not None or has_overflow(settings),
+            with_timestamps=kind.needs_timestamps or letters is not None or has_overflow(settings) or has_max_age(settings),
+            with_place=kind.commits_with_records,
+            starts_told=kind.stored_offsets is not None,
+            login=login_changed(settings),
         )
         self._watch = Watch(log, time.time)
         self._offsets = build_log_offsets(properties, login_changed(settings))

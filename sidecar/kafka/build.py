@@ -29,12 +29,13 @@ INTERNAL = "^__.*"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be consumed, and how; ``with_place`` where a writer fences with our place in the group, ``starts_told`` where the downstream says where to start."""
+    """What is to be consumed, and how; ``with_timestamps`` where each record's is wanted, ``with_place`` where a writer fences with our place in the group, ``starts_told`` where the downstream says where to start."""
 
     topics: Sequence[str]
     start: Start
     on_out_of_range: OnOutOfRange
     with_headers: bool
+    with_timestamps: bool = True
     with_place: bool = False
     starts_told: bool = False
     login: Changed = never
@@ -71,7 +72,7 @@ def build_consumer(properties: Properties, wanted: Wanted, offsets: LogOffsets, 
         return KafkaConsumer(
             {**properties, **without_internal_topics(properties, wanted.topics)},
             wanted.topics,
-            columns=Columns(only, epoch_of, with_headers=wanted.with_headers),
+            columns=Columns(only, epoch_of, with_headers=wanted.with_headers, with_timestamps=wanted.with_timestamps),
             starts=starts,
             resets=Resets(wanted.on_out_of_range, starts, tell.out_of_range),
             trouble=Trouble(time.monotonic, tell.trouble),

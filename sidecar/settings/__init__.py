@@ -23,6 +23,7 @@ from sidecar.settings.model import Settings
 from sidecar.settings.parts import (
     consumer_config,
     engine_config,
+    has_max_age,
     has_overflow,
     login_changed,
     max_poll_interval,
@@ -36,6 +37,7 @@ __all__ = [
     "consumer_config",
     "engine_config",
     "fingerprint",
+    "has_max_age",
     "has_overflow",
     "load_settings",
     "login_changed",

@@ -98,6 +98,11 @@ def has_overflow(settings: Settings) -> bool:
     return any(entry.overflow_topic is not None for entry in settings.topic_policies)
 
 
+def has_max_age(settings: Settings) -> bool:
+    """Tell whether records of any topic may be dropped for their age, by their timestamps."""
+    return any(age is not None for age in (settings.buffer.max_age, *(entry.max_age for entry in settings.topic_policies)))
+
+
 def overflow_topic(settings: Settings, topic: str) -> str | None:
     """Return the overflow topic of ``topic``; None where it has none."""
     return _policy(topic, settings).overflow_topic

@@ -28,4 +28,4 @@ class DiscardWriter:
 
 def kind(_url: str, _options: Mapping[str, Value], _surroundings: Surroundings) -> WriterKind:
     """Return the writer; the rest of the URL means nothing."""
-    return WriterKind("discard:", DiscardWriter, max_in_flight=None, needs_headers=False)
+    return WriterKind("discard:", DiscardWriter, max_in_flight=None, needs_headers=False, needs_timestamps=False)

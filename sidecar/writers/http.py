@@ -65,7 +65,8 @@ def kind(url: str, options: Mapping[str, Value], _surroundings: Surroundings) ->
     def writer() -> Writer:
         return create(Requests(Connection(target, tls), credentials, headers, texts["compression"]))
 
-    return WriterKind(target.name, writer, max_in_flight=None, needs_headers=texts["body"] != "values")
+    whole = texts["body"] != "values"
+    return WriterKind(target.name, writer, max_in_flight=None, needs_headers=whole, needs_timestamps=whole)
 
 
 def _writer(options: Mapping[str, str]) -> Callable[[Requests], Writer]:

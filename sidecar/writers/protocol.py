@@ -80,7 +80,8 @@ class WriterKind:
     """How to make writers for one destination, and what they need from the runtime.
 
     ``max_in_flight`` limits how many flushes may run at once (None: no limit of its own),
-    ``needs_headers`` tells whether the records' headers must be read (they cost time on each record).
+    ``needs_headers`` and ``needs_timestamps`` tell whether the headers and the timestamp of each record must be read (both cost time on each record; without the
+    second, a timestamp may be that of a record shortly before it).
     ``name`` is for people and carries no credentials. ``stored_offsets`` is there where the downstream keeps offsets itself, and ``commits_with_records`` tells that they
     are the group's own, in Kafka; ``ddl`` returns what makes its
     tables, for people to run, where it has any.
@@ -90,6 +91,7 @@ class WriterKind:
     create: Callable[[], Writer]
     max_in_flight: int | None
     needs_headers: bool
+    needs_timestamps: bool = True
     stored_offsets: Callable[[], StoredOffsets] | None = None
     commits_with_records: bool = False
     ddl: Callable[[], str] | None = None

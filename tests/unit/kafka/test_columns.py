@@ -4,7 +4,7 @@ import pytest
 from confluent_kafka import Message
 
 from sidecar.core.records import CHUNK_BYTES, RECORD_BYTES, Chunk, TopicPartition, accounted_bytes
-from sidecar.kafka.columns import NOT_OURS, Columns
+from sidecar.kafka.columns import NOT_OURS, THINNED, Columns
 
 NOW, WALL_MS = 12.5, 1_700_000_000_000
 EPOCHS = {TopicPartition("orders", n): 10 + n for n in range(4)} | {TopicPartition("telemetry", 0): 7}
@@ -15,8 +15,11 @@ def message(partition: int, offset: int, **more: object) -> Message:
     return Message(partition=partition, offset=offset, **(given | more))  # type: ignore[arg-type] # of each its own type
 
 
-def convert(*messages: Message, topic: str | None = "orders", with_headers: bool = False) -> list[Chunk]:
-    return Columns(topic, EPOCHS.get, with_headers=with_headers).convert(list(messages), NOW, WALL_MS)
+def convert(
+    *messages: Message, topic: str | None = "orders", with_headers: bool = False, with_timestamps: bool = True
+) -> list[Chunk]:
+    columns = Columns(topic, EPOCHS.get, with_headers=with_headers, with_timestamps=with_timestamps)
+    return columns.convert(list(messages), NOW, WALL_MS)
 
 
 def test_a_run_of_one_partition_becomes_one_chunk_with_all_that_is_known_of_it() -> None:
@@ -39,6 +42,30 @@ def test_interleaved_partitions_become_one_chunk_each_in_offset_order() -> None:
     ]
     assert [chunk.values for chunk in chunks] == [[f"{n}:{offset}".encode() for offset in range(3)] for n in range(3)]
     assert [chunk.timestamps for chunk in chunks] == [[1000, 1001, 1002]] * 3
+
+
+def test_long_runs_of_several_partitions_become_one_chunk_each_also_where_one_comes_back() -> None:
+    runs = [(2, range(30)), (1, range(40)), (2, range(30, 60)), (3, range(25))]
+
+    chunks = convert(*(message(n, offset) for n, offsets in runs[:2] for offset in offsets))
+    again = convert(*(message(n, offset) for n, offsets in runs for offset in offsets))
+
+    assert [(chunk.tp.partition, chunk.offsets) for chunk in chunks] == [(2, range(30)), (1, range(40))]
+    assert [(chunk.tp.partition, chunk.offsets) for chunk in again] == [(1, range(40)), (2, range(60)), (3, range(25))]
+    assert [chunk.values[-1] for chunk in again] == [b"1:39", b"2:59", b"3:24"]
+
+
+def test_partitions_whose_numbers_are_no_bytes_are_told_apart_too() -> None:
+    chunks = convert(*(message(n, offset) for n in (300, 255, 256) for offset in range(30)))
+
+    assert [(chunk.tp.partition, chunk.offsets) for chunk in chunks] == [(n, range(30)) for n in (255, 256, 300)]
+
+
+@pytest.mark.parametrize("records", [1, 2, 15, 16, 17, 40])
+def test_where_nobody_wants_each_timestamp_one_in_sixteen_is_read_and_the_last(records: int) -> None:
+    (chunk,) = convert(*(message(0, offset) for offset in range(records)), with_timestamps=False)
+
+    assert list(chunk.timestamps) == [1000 + offset - offset % THINNED for offset in range(records - 1)] + [1000 + records - 1]
 
 
 def test_several_topics_are_kept_apart_even_where_their_partition_numbers_are_equal() -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sidecar.core.config import Policy, Strategy
-from sidecar.settings import engine_config
+from sidecar.settings import engine_config, has_max_age
 from tests.unit.settings.environments import LEAST, complaints, load, named
 
 NAME = "SIDECAR_TOPIC_POLICIES"
@@ -153,3 +153,16 @@ def test_a_rate_of_the_buffer_is_for_the_topics_that_sample() -> None:
 
 def test_a_priority_of_the_buffer_has_bounds() -> None:
     assert complaints(LEAST | named({"BUFFER__PRIORITY": "11"})) == ["SIDECAR_BUFFER__PRIORITY: must be less than or equal to 10"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, False),
+        ({"BUFFER__STRATEGY": "drop_oldest", "BUFFER__MAX_AGE": "1h"}, True),
+        ({"TOPIC_POLICIES": '[{"topic": "t", "strategy": "drop_oldest", "max_wait": "1s"}]'}, False),
+        ({"TOPIC_POLICIES": '[{"topic": "t", "strategy": "drop_oldest", "max_age": "1s"}]'}, True),
+    ],
+)
+def test_whether_ages_by_timestamps_matter_is_known_for_all_topics_together(settings: dict[str, str], expected: bool) -> None:  # noqa: FBT001 -- a column
+    assert has_max_age(load(settings)) == expected

@@ -42,6 +42,13 @@ def test_the_payloads_alone_need_no_headers() -> None:
     assert not registry.kind("http://app/", {"body": "values"}).needs_headers
 
 
+def test_only_where_nothing_is_written_of_them_timestamps_are_not_needed() -> None:
+    kinds = [registry.kind(url, options) for url, options in (("discard:", {}), ("http://app/", {"body": "values"}))]
+    others = [registry.kind(url, {}) for url in ("http://app/", "file:///var/o", "stdout:")]
+
+    assert [kind.needs_timestamps for kind in kinds + others] == [False, False, True, True, True]
+
+
 @pytest.mark.parametrize(
     ("url", "options", "complaint"),
     [
