@@ -52,7 +52,7 @@ kubelet: install ## run the pod tests on a real kubelet, as root (the first time
 
 .PHONY: unit
 unit: install ## run the unit tests: no Kafka, no network, within a minute
-	@$(PY) -m pytest -m unit
+	@$(PY) -m pytest -m unit tests/unit
 
 .PHONY: check
 check: install ## lint, formatting, types, and which package may import which
