@@ -47,7 +47,10 @@ class Assigned:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """The log was cut: a partition goes on at ``offset``, below its position, in a new epoch, and whatever the downstream keeps."""
+    """The log was cut: a partition goes on at ``offset``, below its position, in a new epoch, and whatever the downstream keeps.
+
+    Where records below ``offset`` have no outcome yet, it goes on at the first of them. It is resumed there, in any case.
+    """
 
     tp: TopicPartition
     offset: int

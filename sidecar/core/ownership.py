@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from sidecar.core.actions import Locate
+from sidecar.core.actions import Locate, Resume
 from sidecar.core.books import ReleaseReason
 from sidecar.core.dead_letters import DeadLetters
 from sidecar.core.events import Located, Moved
@@ -51,12 +51,19 @@ class Ownership:
         self._has_unplaced = state.config.stored_offsets
 
     def move(self, event: Moved) -> None:
-        """Begin a new epoch further back; what the downstream keeps is overwritten from there."""
-        old = self._state.partitions.get(event.tp)
+        """Begin a new epoch further back; what the downstream keeps is overwritten from there.
+
+        Not beyond a record that has no outcome yet: it is given back here, and nobody else would fetch it. Where it begins is committed at once: what was
+        committed before may lie beyond, and another start of the process would begin there. A partition that is stopped stays so.
+        """
+        state, old = self._state, self._state.partitions.get(event.tp)
+        if old is None or old.stopped is not None:
+            return
+        first = old.ledger.committable
+        start = event.offset if first is None else min(event.offset, first)
         self.fence([event.tp], ReleaseReason.LOST)
-        partition = self._state.begin(event.tp, event.offset)
-        partition.requested = partition.committed = event.offset
-        partition.stored = None if old is None else old.stored
+        state.begin(event.tp, start).stored = old.stored
+        state.actions.append(Resume({event.tp: start}))
 
     def locate(self) -> None:
         """Ask for the offsets of the partitions that wait for them, and of which nothing is out any more."""

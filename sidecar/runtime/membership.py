@@ -68,12 +68,11 @@ class Membership:
         self._driver.handle(answer)
 
     def moved(self, tp: TopicPartition, offset: int) -> None:
-        """Go on at another offset: forward is a gap in this epoch, backward (the log was cut) needs a new one, which begins unpaused."""
+        """Go on at another offset: forward is a gap in this epoch, backward (the log was cut) needs a new one."""
         position = self.position_of(tp)
         if position is None or position <= offset:
             self._driver.handle(Advanced({tp: offset}))
         else:
-            self._driver.client.resume({tp: None})
             self._driver.handle(Moved(tp, offset))
 
     def stopped(self, tp: TopicPartition, reason: str) -> None:

@@ -6,9 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.actions import StartFlush
+from sidecar.core.actions import Commit, CommitOffset, Resume, StartFlush
 from sidecar.core.config import EngineConfig, FlushLimits
-from sidecar.core.events import Assigned, DrainRequested, Event, Lost, Polled, RevokeBegun, Revoked, Tick
+from sidecar.core.events import (
+    Assigned,
+    DrainRequested,
+    Event,
+    Lost,
+    Moved,
+    PartitionFailed,
+    Polled,
+    RevokeBegun,
+    Revoked,
+    Tick,
+)
 from sidecar.core.results import Retriable
 from tests.unit.core.examples import T0, T1, Bench, chunk, offsets_of, only
 
@@ -63,3 +74,34 @@ def test_at_the_deadline_of_a_drain_what_is_queued_and_what_is_with_a_flusher_is
     bench.tell(Tick())
     assert bench.shot.books.released == {("orders", "shutdown"): 25}
     assert bench.shot.books.in_flight == 0
+
+
+def test_a_log_that_was_cut_above_records_without_an_outcome_goes_on_at_the_first_of_them() -> None:
+    bench = Bench(ONE_BY_ONE, T0)
+    bench.poll(chunk(offsets=range(30)))
+    actions = bench.tell(Moved(T0, 25))
+    bench.land(1)
+    bench.poll(chunk(offsets=range(30)))
+    bench.land(2)
+    bench.wait(10)
+    assert [resume.positions for resume in only(actions, Resume)] == [{T0: 0}]
+    assert offsets_of(bench.flushed()[1].batch.chunks) == list(range(10))
+    assert bench.committable(T0) == 10
+
+
+def test_where_a_log_that_was_cut_goes_on_is_committed_at_once_since_a_restart_would_begin_beyond_it() -> None:
+    bench = Bench(ONE_BY_ONE)
+    bench.tell(Assigned({T0: 600}))
+    bench.tell(Moved(T0, 500))
+    bench.wait(10)
+    assert [commit.offsets for commit in only(bench.actions, Commit)] == [{T0: CommitOffset(500, 2, None)}]
+
+
+def test_a_partition_that_is_stopped_stays_so_where_its_log_was_cut() -> None:
+    bench = Bench(ONE_BY_ONE, T0)
+    bench.poll(chunk(offsets=range(30)))
+    bench.tell(PartitionFailed(T0, "a reason"))
+    actions = bench.tell(Moved(T0, 25))
+    assert only(actions, Resume) == []
+    assert bench.engine.stopped == {T0: "a reason"}
+    assert bench.committable(T0) == 0

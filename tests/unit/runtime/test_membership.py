@@ -100,7 +100,7 @@ def test_a_move_forward_is_a_gap_and_a_move_back_a_new_epoch_that_begins_unpause
 
     assert forward == (50, 1, [])
     assert (world.membership.position_of(P0), world.membership.epoch_of(P0)) == (10, 2)
-    assert world.journal.words("resume") == [f"resume {P0}@None"]
+    assert world.journal.words("resume") == [f"resume {P0}@10"]
 
 
 def test_a_stopped_partition_is_stopped_alone_with_its_reason() -> None:
