@@ -220,7 +220,7 @@ class KafkaConsumer:
     def _settle_resets(self) -> None:
         """Before the client is asked for more, so that no record of a partition that moves is on its way here."""
         if self._resets.waiting:
-            self._resets.settle(self._consumer, self._clocks.monotonic(), self._listener)
+            self._resets.settle(self._consumer, self._clocks.monotonic(), self._listener, self._paused)
 
     def _serve(self, timeout: float) -> list[Chunk]:
         message = self._consumer.poll(timeout)
@@ -289,6 +289,7 @@ class KafkaConsumer:
 
     def _resume(self, positions: Mapping[TopicPartition, int | None]) -> None:
         self._lift_pauses(positions)
+        self._resets.forget([tp for tp, position in positions.items() if position is not None])
         awaited = self._awaited.intersection(positions)
         self._awaited -= awaited
         if awaited:

@@ -8,7 +8,7 @@ lost records (then ``SIDECAR_ON_OFFSET_OUT_OF_RANGE`` decides: records may be mi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from typing import Literal
 
 from confluent_kafka import Consumer
@@ -40,19 +40,21 @@ class Resets:
         if listener.epoch_of(tp) is not None:
             self.waiting[tp] = now
 
-    def settle(self, consumer: Consumer, now: float, listener: Listener) -> None:
+    def settle(self, consumer: Consumer, now: float, listener: Listener, paused: Collection[TopicPartition] = ()) -> None:
         """Set right what is due. This comes after the listener has heard of the records that the call with the error brought: it moves from behind them.
 
-        After one question without an answer the others wait, too: each could take the loop its whole time-out.
+        One that is ``paused`` waits: it will be sought, maybe to records before those that the client had given out, which were refused. Where its position is not
+        known it will not be sought, and does not wait. After one question without an answer the others wait, too: each could take the loop its whole time-out.
         """
-        for tp in [tp for tp, due in self.waiting.items() if due <= now]:
+        due = [tp for tp, at in self.waiting.items() if at <= now and (tp not in paused or listener.position_of(tp) is None)]
+        for tp in due:
             if not self._reset(consumer, tp, listener):
                 self.waiting = dict.fromkeys(self.waiting, now + RETRY)
                 return
-            del self.waiting[tp]
+            self.forget([tp])
 
-    def forget(self, tps: Sequence[TopicPartition]) -> None:
-        """Partitions are ours no more."""
+    def forget(self, tps: Iterable[TopicPartition]) -> None:
+        """Partitions are ours no more, or were sought: the client tells of them anew."""
         for tp in tps:
             self.waiting.pop(tp, None)
 

@@ -70,9 +70,9 @@ def test_an_offset_out_of_range_is_told_with_the_bounds_and_the_policy_moves_on(
     cluster.produce(P0, b"a", b"b")
     cluster.commit(GROUP, {P0: 1000})
     with Member(cluster, policy=policy) as member:
-        member.poll_until(lambda: member.notes.moves)
+        chunks = member.poll_until(lambda: member.notes.moves)  # the poll that moves it may bring the first records
         cluster.produce(P0, b"c")
-        chunks = member.poll_records(3 - goes_on_at)
+        chunks += member.poll_records(3 - goes_on_at - sum(map(len, chunks)))
 
     assert member.out_of_range == [(OutOfRange(P0, 1000, 0, 2), policy)]
     assert member.client.missed_offsets == {TOPIC: 0}
@@ -111,6 +111,43 @@ def test_records_that_come_together_with_the_error_of_their_partition_are_given_
     assert (found.offset, found.begin > 3) == (3, True)
     assert member.client.missed_offsets == {TOPIC: found.begin - 3}
     assert member.notes.moves == [(P0, found.begin)]
+
+
+def hear_the_error(member: Member) -> None:
+    """Join, and poll just until the first thing comes."""
+    assert member.client.poll(1, PATIENCE, 0.0) == []
+    assert member.owns(P0, P1)
+
+
+def test_a_partition_that_was_sought_before_it_moved_on_is_fetched_from_there(cluster: MockCluster) -> None:
+    cluster.produce(P0, b"a", b"b")
+    cluster.commit(GROUP, {P0: 1000})
+    with Member(cluster, policy="latest") as member:
+        hear_the_error(member)
+        member.client.pause([P0])
+        member.client.resume({P0: 1})
+        member.notes.reached[P0] = 1
+        (chunk,) = member.poll_records(1)
+
+    assert chunk.values == [b"b"]
+    assert (member.out_of_range, member.notes.moves) == ([], [])
+
+
+def test_a_paused_partition_whose_offset_is_out_of_range_moves_on_once_it_is_resumed(cluster: MockCluster) -> None:
+    cluster.produce(P0, b"a", b"b")
+    cluster.commit(GROUP, {P0: 1000})
+    with Member(cluster, policy="earliest") as member:
+        hear_the_error(member)
+        member.notes.reached[P0] = 1000
+        member.client.pause([P0])
+        while_paused = member.client.poll(500, 0.01, 0.0), list(member.notes.moves)
+        member.client.resume({P0: 1000})
+        chunks = member.poll_records(2)
+
+    assert while_paused == ([], [])
+    assert member.out_of_range == [(OutOfRange(P0, 1000, 0, 2), "earliest")]
+    assert member.notes.moves == [(P0, 0)]
+    assert [value for chunk in chunks for value in chunk.values] == [b"a", b"b"]
 
 
 class Overtaken:
@@ -199,3 +236,16 @@ def test_one_question_without_an_answer_is_enough_for_all_that_wait() -> None:
 
     assert brokers.questions == 1
     assert resets.waiting == {P0: 10.0, P1: 10.0}
+
+
+def test_of_the_paused_only_one_whose_position_is_not_known_is_asked_for_since_nothing_will_seek_it() -> None:
+    brokers, notes = Silent(), Notes()
+    resets = silent_resets(brokers)
+    notes.epochs, notes.reached = {P0: 1, P1: 1}, {P0: 7}
+    resets.begin(P0, 0.0, notes)
+    resets.settle(CLIENT, 0.0, notes, paused={P0, P1})
+    before = brokers.questions
+    resets.begin(P1, 0.0, notes)
+    resets.settle(CLIENT, 0.0, notes, paused={P0, P1})
+
+    assert (before, brokers.questions) == (0, 1)
