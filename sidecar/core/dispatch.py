@@ -83,7 +83,7 @@ class Dispatch:
             self._again(flight, now)
             return
         while ready := self._ready():
-            if self._launch_first(ready[:1], PROBE_RECORDS, now, probe=True):
+            if self._launch_first(ready[:1], min(PROBE_RECORDS, self._state.flow.batch_records), now, probe=True):
                 return
 
     def _retry_due(self, now: float) -> None:
@@ -107,10 +107,15 @@ class Dispatch:
         return sum(flight.due is None for flight in self._state.flights.values())
 
     def _has_room(self) -> bool:
-        """Whether another flight may be under way: not beside as many bytes as full batches would have, which only records larger than a batch come to."""
+        """Whether another flight may be under way: not beside as many bytes as full batches would have, which only records larger than a batch come to.
+
+        What is on its way to a dead-letter or an overflow topic does not count: it may wait for long, and, for a token, for deliveries.
+        """
         state, limits = self._state, self._state.config.flush
+        if len(state.flights) >= limits.max_in_flight:
+            return False
         most = limits.max_in_flight * limits.max_batch_bytes
-        return len(state.flights) < limits.max_in_flight and state.buffer.in_flight_bytes - state.diversions.nbytes < most
+        return state.buffer.in_flight_bytes < most or sum(flight.batch.nbytes for flight in state.flights.values()) < most
 
     def _has_place(self, now: float) -> bool:
         return self._running() < self._state.flow.allowed(now)

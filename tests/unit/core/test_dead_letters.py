@@ -10,10 +10,10 @@ import pytest
 
 from sidecar.core.actions import BreakerChanged, DeadLetter, DeadLettered, DeadLetterFailed, Landed, LetterReason
 from sidecar.core.breaker import BreakerState
-from sidecar.core.config import DeadLetterRules, EngineConfig, RetryLimits
+from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, RetryLimits
 from sidecar.core.events import DeadLetterFinished, DrainRequested, Located, Lost, RevokeBegun
 from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Said
-from tests.unit.core.examples import SMALL, T0, T1, Bench, chunk, offsets_of, only
+from tests.unit.core.examples import SMALL, T0, T1, Bench, chunk, offsets_of, only, started
 
 LETTERS = replace(SMALL, dead_letters=DeadLetterRules())
 SAID = Said("422", "no such customer")
@@ -148,6 +148,17 @@ def test_a_letter_that_its_topic_does_not_take_is_sent_again_and_its_partition_i
     assert only(bench.wait_for_due(), DeadLetter) == [letter]
     bench.tell(DeadLetterFinished(letter.number, None))
     assert (bench.committable(), bench.holds) == (1, {})
+
+
+def test_letters_that_their_topic_does_not_take_keep_no_other_partition_from_being_flushed() -> None:
+    tight = replace(LETTERS, flush=FlushLimits(max_batch_bytes=1_000, max_in_flight=1))
+    bench = Bench(tight, T0, T1)
+    bench.poll(chunk(values=[bytes(2_000)], offsets=range(1)))
+    bench.land(1, Poison("422"))
+    [letter] = only(bench.actions, DeadLetter)
+    bench.tell(DeadLetterFinished(letter.number, "unknown topic"))
+    bench.poll(chunk(T1, values=[bytes(2_000)], offsets=range(1)))
+    assert started(bench.actions) == [(T0, [0]), (T1, [0])]
 
 
 def test_a_record_alone_is_dead_lettered_at_once_and_one_among_others_when_the_downstream_has_taken_another() -> None:

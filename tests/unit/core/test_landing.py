@@ -226,6 +226,15 @@ def test_a_systemic_failure_opens_the_breaker_holds_everything_and_tries_again_w
     assert (bench.holds, started(actions)[0][1][0]) == ({}, 10)
 
 
+def test_a_probe_is_no_larger_than_a_batch_may_be() -> None:
+    bench = Bench(replace(SMALL, flush=FlushLimits(first_batch=2, max_batch=2)), T0)
+    bench.poll(chunk(T0, range(5)))
+    actions = bench.land(1, Systemic("refused"))
+    while not started(actions):
+        actions = bench.wait_for_due()
+    assert started(actions) == [(T0, [0, 1])]
+
+
 @pytest.mark.parametrize("answer", [Systemic("still refused"), Retriable("503")])
 def test_a_probe_that_fails_opens_the_breaker_again(answer: Result) -> None:
     bench = flying()
