@@ -167,10 +167,10 @@ class Holds:
         return largest > buffer.room_bytes and not buffer.is_empty
 
     def _breaker_holds(self) -> bool:
-        """Held while the breaker is open; half-open only while there is something to probe with, else nothing ever would be."""
+        """Held while the breaker is open; half-open only while it is probed, else nothing ever would be: what is here may wait for other topics, or leave."""
         state = self._state
         if state.breaker.state is BreakerState.HALF_OPEN:
-            return not state.buffer.is_empty
+            return any(flight.probe for flight in state.flights.values())
         return state.breaker.state is BreakerState.OPEN
 
     def _steer(self, now: float) -> None:

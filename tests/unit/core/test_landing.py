@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.actions import BreakerChanged, FlushFailed, Landed, PartitionStopped, Released, StartFlush
+from sidecar.core.actions import BreakerChanged, DeadLetter, FlushFailed, Landed, PartitionStopped, Released, StartFlush
 from sidecar.core.books import ReleaseReason
 from sidecar.core.breaker import BreakerState
-from sidecar.core.config import EngineConfig, FlushLimits, OnPoison
-from sidecar.core.events import Assigned, Lost, PartitionFailed, Revoked
+from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, OnPoison
+from sidecar.core.events import Assigned, DeadLetterFinished, Lost, PartitionFailed, Revoked
 from sidecar.core.records import Batch
 from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
-from tests.unit.core.examples import SMALL, T0, T1, Bench, chunk, offsets_of, only, started
+from tests.unit.core.examples import SMALL, T0, T1, T2, Bench, chunk, offsets_of, only, started
 
 DROPPING = replace(SMALL, on_poison=OnPoison.DROP)
 STARTING = BreakerState.CLOSED, BreakerState.OPEN
@@ -233,6 +233,24 @@ def test_a_probe_is_no_larger_than_a_batch_may_be() -> None:
     while not started(actions):
         actions = bench.wait_for_due()
     assert started(actions) == [(T0, [0, 1])]
+
+
+def test_while_nothing_that_is_here_can_probe_the_half_open_breaker_records_are_taken_to_probe_it_with() -> None:
+    """One record waits for its dead letter; what opened the breaker left with its partition."""
+    bench = Bench(replace(SMALL, dead_letters=DeadLetterRules()), T0, T1, T2)
+    bench.poll(chunk(T0, range(1)))
+    bench.wait_for_due()
+    bench.land(1, Poison("422"))
+    [letter] = only(bench.actions, DeadLetter)
+    bench.tell(DeadLetterFinished(letter.number, "unknown topic"))
+    bench.poll(chunk(T1))
+    bench.land(2, Systemic("refused"))
+    bench.tell(Lost([T1]))
+    while bench.shot.flow.breaker == "open":
+        bench.wait_for_due()
+    assert T2 not in bench.holds
+    assert started(bench.poll(chunk(T2, range(5)))) == [(T2, list(range(5)))]
+    assert "breaker" in bench.holds[T2]
 
 
 @pytest.mark.parametrize("answer", [Systemic("still refused"), Retriable("503")])
