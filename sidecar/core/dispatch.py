@@ -173,21 +173,26 @@ class Dispatch:
     def _fill(self, ready: list[Partition], records: int, now: float) -> list[Chunk]:
         """Take a batch from the head of the turn; those served go to its end."""
         suspect = next((p for p in ready if p.suspect), None)
-        if suspect is not None and suspect.suspect is not None:
-            return self._take(suspect, min(records, suspect.suspect.cap), float("inf"), now)
-        chunks: list[Chunk] = []
         nbytes = float(self._state.flow.batch_bytes)
+        if suspect is not None and suspect.suspect is not None:
+            return self._take_some(suspect, min(records, suspect.suspect.cap), nbytes, now)
+        chunks: list[Chunk] = []
         for partition in ready:
-            queued = self._state.buffer.queued(partition.tp)
-            taken = self._take(partition, records, nbytes, now)
-            if not chunks and self._state.buffer.queued(partition.tp) == queued:  # its first record alone is larger than a batch
-                taken = self._take(partition, 1, float("inf"), now)
+            taken = self._take(partition, records, nbytes, now) if chunks else self._take_some(partition, records, nbytes, now)
             chunks += taken
             records -= sum(map(len, taken))
             nbytes -= sum(chunk.nbytes for chunk in taken)
             if records <= 0 or self._state.buffer.queued(partition.tp):
                 break
         return chunks
+
+    def _take_some(self, partition: Partition, records: int, nbytes: float, now: float) -> list[Chunk]:
+        """Take from one partition at least a record, even if that is larger than a batch alone; nothing only where what was taken expired."""
+        queued = self._state.buffer.queued(partition.tp)
+        taken = self._take(partition, records, nbytes, now)
+        if self._state.buffer.queued(partition.tp) == queued:
+            taken = self._take(partition, 1, float("inf"), now)
+        return taken
 
     def _take(self, partition: Partition, records: int, nbytes: float, now: float) -> list[Chunk]:
         """Take from one partition and send it to the end of the turn; what expires on its way out is made up for."""

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from sidecar.core.books import DropReason
+from sidecar.core.isolation import clear
 from sidecar.core.records import Chunk
 from sidecar.core.state import EngineState, Partition
 
@@ -64,6 +65,7 @@ class Expiry:
                 yield part
 
     def _drop(self, partition: Partition, chunk: Chunk, reason: DropReason) -> None:
+        clear(partition, len(chunk))
         if partition.policy.overflow_topic is not None:
             self._state.divert(partition, chunk, reason)
             return

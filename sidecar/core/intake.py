@@ -33,6 +33,7 @@ from math import inf
 
 from sidecar.core.books import DropReason, ReleaseReason
 from sidecar.core.config import Strategy
+from sidecar.core.isolation import clear
 from sidecar.core.records import Chunk, TopicPartition, record_bytes
 from sidecar.core.sampling import AutoRate, sampled_indexes
 from sidecar.core.state import EngineState, Partition
@@ -99,7 +100,9 @@ class Intake:
 
     def _lose(self, evicted: list[Chunk]) -> None:
         for loss in evicted:
-            self._state.partitions[loss.tp].ledger.complete(loss)
+            loser = self._state.partitions[loss.tp]
+            loser.ledger.complete(loss)
+            clear(loser, len(loss))
             self._state.drop(loss, DropReason.DROP_OLDEST)
 
     def _enter(self, partition: Partition, chunk: Chunk) -> None:

@@ -97,7 +97,7 @@ class Isolation:
 
 
 def clear(partition: Partition, records: int) -> None:
-    """Take ``records`` that were delivered from the head of the suspects of ``partition``."""
+    """Take ``records`` that were delivered, or dropped for another reason, from the head of the suspects of ``partition``."""
     suspect = partition.suspect
     if suspect is not None:
         suspect.left -= records

@@ -7,7 +7,7 @@ import pytest
 from sidecar.core.actions import BreakerChanged, DeadLetter, FlushFailed, Landed, PartitionStopped, Released, StartFlush
 from sidecar.core.books import ReleaseReason
 from sidecar.core.breaker import BreakerState
-from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, OnPoison
+from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, OnPoison, Policy, Strategy
 from sidecar.core.events import Assigned, DeadLetterFinished, Lost, PartitionFailed, Revoked
 from sidecar.core.records import Batch
 from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
@@ -201,6 +201,30 @@ def test_the_size_that_was_learned_is_kept_over_later_flushes_and_asked_for_agai
     assert refused[0] == 100
     assert set(refused[1:]) == {61}
     assert len(refused) <= 4
+
+
+OLDEST = replace(SMALL, max_messages=10, policy=lambda _: Policy(Strategy.DROP_OLDEST))
+AGING = replace(SMALL, policy=lambda _: Policy(Strategy.DROP_NEWEST, max_wait=1.0, max_burst_wait=1.0))
+
+
+@pytest.mark.parametrize("config", [OLDEST, AGING], ids=["evicted", "waited too long"])
+def test_poison_is_searched_for_no_more_among_records_that_were_dropped(config: EngineConfig) -> None:
+    bench = flying(replace(config, flush=FlushLimits(first_batch=10, max_batch=10, max_in_flight=1)))
+    bench.land(1, Poison("422"))
+    assert [view.suspects for view in bench.shot.partitions] == [10]
+    bench.now += 2
+    bench.poll(chunk(offsets=range(10, 20)))
+    bench.land(2)
+    assert [view.suspects for view in bench.shot.partitions] == [0]
+
+
+def test_what_comes_after_suspects_that_waited_too_long_makes_no_batch_larger_than_others() -> None:
+    bench = flying(replace(AGING, flush=FlushLimits(first_batch=10, max_batch=10, max_batch_bytes=5_000, max_in_flight=1)))
+    bench.land(1, Poison("422"))
+    bench.land(2, Systemic("refused"))
+    bench.now += 2
+    bench.poll(chunk(offsets=range(10, 20), values=[bytes(2_000)] * 10))
+    assert started(bench.flushed())[-1] == (T0, [10, 11])
 
 
 def test_a_single_record_that_is_too_large_is_poison() -> None:
