@@ -54,14 +54,15 @@ class Intake:
         }
 
     def take(self, chunk: Chunk, now: float) -> None:
-        """Take the records of ``chunk`` as far as the policy allows."""
+        """Take the records of ``chunk`` as far as the policy allows; once some were refused, only what begins where those did."""
         state = self._state
         partition = state.current(chunk)
         if partition is None or partition.revoking or state.draining or partition.stopped is not None or partition.unplaced:
             self._give_back(chunk, partition)
             return
         unseen = _unseen(chunk, partition.ledger.position)
-        if unseen is not None and not partition.refused:
+        if unseen is not None and (not partition.refused or unseen.start == partition.ledger.position):
+            partition.refused = 0
             _begin(partition, unseen.start)
             partition.last_timestamp = unseen.timestamps[-1]
             strategy = partition.policy.strategy if partition.policy.overflow_topic is None else Strategy.BLOCK

@@ -173,6 +173,18 @@ def test_the_limit_in_bytes_counts_what_size_of_says_and_a_larger_item_passes_al
     assert alone.metrics().delivered == 1
 
 
+def test_an_item_that_fits_is_taken_though_a_larger_one_was_dropped_before() -> None:
+    downstream = Downstream(gated=True)
+    config = ControllerConfig(max_bytes=10_000, first_batch=1, max_block=0)
+    controller = BackpressureController(downstream, config, size_of=int, clock=FakeClock())
+    controller.start()
+    assert [controller.push(size).reason for size in (4_000, 7_000, 10, 10)] == [None, "max_block", None, None]
+    downstream.gate.set()
+    assert controller.drain()
+    assert downstream.taken == [4_000, 10, 10]
+    assert balanced(controller.metrics())
+
+
 @pytest.mark.parametrize("large", [7_000, 50_000])
 def test_under_block_a_large_item_waits_until_it_fits_and_smaller_ones_do_not_overtake_it(large: int) -> None:
     clock, downstream = FakeClock(), Downstream(gated=True)
