@@ -2,7 +2,8 @@
 
 The engine decides; this only carries. A push becomes Polled, an answer of ``flush`` becomes FlushFinished, passing time becomes Tick, and
 a StartFlush becomes a call of ``flush`` on the worker's thread. The other actions steer a Kafka client, and there is none: whether a push must
-wait is asked of the engine (``takes_records``), and Commit stays unanswered, so the engine asks for one only once.
+wait is asked of the engine (``takes_records``), and Commit stays unanswered, so the engine asks for one only once. Where items may be dropped no push waits: the
+engine holds the lane then, too, while too many flushes fail, but drops only what does not fit.
 
 *Who may touch what.* Everything of the engine happens under the lock; ``flush`` and ``size_of`` are called without it. Three conditions
 share the lock, so that a push wakes nobody in vain: ``_work`` (the worker waits for orders or for time to pass), ``_room`` (pushes
@@ -30,6 +31,7 @@ from sidecar.controller.items import LANE, Parcel, chunk_of
 from sidecar.controller.reports import Drained, Metrics, PushResult, metrics_of
 from sidecar.core.actions import Action, Dropped, Finish, FlushFailed, StartFlush
 from sidecar.core.books import DropReason
+from sidecar.core.config import Strategy
 from sidecar.core.engine import Engine
 from sidecar.core.events import Assigned, DrainRequested, Event, FlushFinished, Polled, Tick
 
@@ -43,6 +45,7 @@ class Pump:
         """Flush by ``flush``, which is called on the worker's thread, one call at a time."""
         self._flush = flush
         self._max_block = config.max_block
+        self._may_wait = Strategy(config.strategy) is Strategy.BLOCK
         self._clock = clock
         self._engine = Engine(config.engine(), random)
         self._lock = threading.Lock()
@@ -154,7 +157,7 @@ class Pump:
 
     def _offer(self, parcel: Parcel) -> PushResult | None:
         self._check_open()
-        return self._poll(parcel) if self._engine.takes_records else None
+        return None if self._may_wait and not self._engine.takes_records else self._poll(parcel)
 
     def _give_up(self, parcel: Parcel) -> PushResult:
         pushed = self._poll(parcel)

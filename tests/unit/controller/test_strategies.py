@@ -141,6 +141,23 @@ def test_a_waiting_push_is_refused_when_the_controller_begins_to_end_and_its_ite
     assert balanced(controller.metrics())
 
 
+@pytest.mark.parametrize("strategy", [Strategy.DROP_OLDEST, Strategy.DROP_NEWEST, Strategy.SAMPLE])
+def test_where_items_may_be_dropped_no_push_waits_even_while_half_of_the_flushes_fail(strategy: Strategy) -> None:
+    clock, downstream = FakeClock(), Downstream(*[OSError("down"), None] * 5, *[OSError("down")] * 20)
+    controller = BackpressureController(downstream, ControllerConfig(strategy=strategy), clock=clock)
+    controller.start()
+    for n in range(6):
+        controller.push(n)
+        for _ in range(2):
+            clock.await_sleepers(1)
+            clock.advance(0.11)
+    assert len(downstream.calls) >= 11
+    push = Elsewhere(lambda: controller.push(6))
+    outcome = push.outcome()
+    controller.stop()
+    assert outcome == ACCEPTED
+
+
 def test_a_part_filled_batch_waits_for_its_interval_and_a_full_one_does_not() -> None:
     clock, downstream = FakeClock(), Downstream()
     config = ControllerConfig(first_batch=3, min_interval=0.05)
