@@ -69,7 +69,7 @@ class Dispatch:
             return state.flow.next_hang(now)
         dues = [flight.due for flight in state.flights.values() if flight.due is not None]
         if self._has_room() and (ready := self._ready()):
-            dues.append(now if self._hurries() else self._oldest(ready) + state.flow.interval)
+            dues.append(now if self._is_urgent(ready) else self._oldest(ready) + state.flow.interval)
         return min(dues, default=None)
 
     def _probe(self, now: float) -> None:
@@ -148,14 +148,17 @@ class Dispatch:
 
     def _is_due(self, ready: list[Partition], now: float) -> bool:
         buffer, flow = self._state.buffer, self._state.flow
-        if self._hurries() or any(p.suspect or p.tp in self._state.rechecks for p in ready):
+        if self._is_urgent(ready):
             return True
         records = sum(buffer.queued(p.tp) for p in ready)
         nbytes = buffer.queued_bytes * records / buffer.queued_records
         return records >= flow.batch_records or nbytes >= flow.batch_bytes or now >= self._oldest(ready) + flow.interval
 
-    def _hurries(self) -> bool:
-        return self._state.backpressure.flushes_at_once or self._state.hurries
+    def _is_urgent(self, ready: Iterable[Partition]) -> bool:
+        """Whether nothing waits for its interval."""
+        state = self._state
+        hurries = state.backpressure.flushes_at_once or state.hurries
+        return hurries or any(p.suspect or p.tp in state.rechecks for p in ready)
 
     def _oldest(self, ready: Iterable[Partition]) -> float:
         heads = (self._state.buffer.head(p.tp) for p in ready)

@@ -13,7 +13,7 @@ from sidecar.core.breaker import BreakerState
 from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, RetryLimits
 from sidecar.core.events import DeadLetterFinished, DrainRequested, Located, Lost, RevokeBegun
 from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Said
-from tests.unit.core.examples import SMALL, T0, T1, Bench, chunk, offsets_of, only, started
+from tests.unit.core.examples import SMALL, T0, T1, T2, Bench, chunk, offsets_of, only, started
 
 LETTERS = replace(SMALL, dead_letters=DeadLetterRules())
 SAID = Said("422", "no such customer")
@@ -97,6 +97,21 @@ def test_a_record_that_an_outage_refused_is_tried_once_more_and_delivered_though
         bench.land(flight)
     assert (landed(bench), letters(bench)) == ([1, 2, 0], [])
     assert bench.committable() == 3
+
+
+def test_a_record_that_is_to_be_tried_once_more_is_due_at_once_when_a_flush_that_hangs_leaves_its_place() -> None:
+    bench = Bench(LETTERS, T0, T1, T2)
+    bench.poll(chunk(offsets=range(2)))
+    bench.wait_for_due()
+    bench.land(1, Poison("422"))
+    bench.land(2, Poison("422"))
+    bench.poll(chunk(T1), chunk(T2))
+    assert started(bench.actions)[-3:] == [(T0, [1]), (T1, list(range(10))), (T2, list(range(10)))]
+    bench.land(5, Retriable("429", 60.0, too_many=True))
+    assert started(bench.land(3)) == []
+    bench.now += 50
+    assert bench.engine.next_due(bench.now) == bench.now
+    assert started(bench.wait_for_due()) == [(T0, [0])]
 
 
 def test_a_letter_tells_what_was_tried_since_when_and_what_the_downstream_said() -> None:
