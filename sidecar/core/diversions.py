@@ -1,7 +1,7 @@
 """Diversions: chunks on their way to an overflow topic. They stay accounted in the buffer, as in flight, until the topic's broker has acknowledged them.
 
 Each overflow topic has a *lane*: its chunks in turn, and when it is tried again after a failure. A lane that fails does not hold up another. What is *sent* at once is bounded in bytes over all
-lanes, since the producer keeps a copy of it.
+lanes, since the producer keeps a copy of it; the lanes take turns with that.
 """
 
 from __future__ import annotations
@@ -69,8 +69,9 @@ class Diversions:
         self._count(lane, len(chunk), chunk.nbytes)
 
     def send(self, lane: Lane) -> Divert:
-        """Take the next of ``lane``: it is under way."""
+        """Take the next of ``lane``: it is under way, and the other lanes' turn is next."""
         divert = lane.waiting.popleft()
+        self.lanes[divert.topic] = self.lanes.pop(divert.topic)
         lane.sent += 1
         self.sent[divert.number] = divert
         self.sent_bytes += divert.chunk.nbytes

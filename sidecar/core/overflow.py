@@ -53,15 +53,14 @@ class Overflow:
         if state.holds_stale:
             self._give_back_strangers()
         self._relieve(now)
-        for lane in state.diversions.lanes.values():
-            self._send(lane, now)
+        self._send(now)
 
     def next_due(self) -> float | None:
         """Return when a lane is tried again."""
         if not self._state.may_divert:
             return None
         lanes = self._state.diversions.lanes.values()
-        dues = [lane.due for lane in lanes if lane.due is not None and self._may_send(lane)]
+        dues = [lane.due for lane in lanes if lane.due is not None and _is_free(lane) and self._fits(lane)]
         return min(dues, default=None)
 
     def hasten(self, at: float) -> None:
@@ -136,16 +135,19 @@ class Overflow:
         busy = partition.revoking or partition.suspect is not None or partition.tp in self._state.rechecks
         return not busy and (policy.strategy is not Strategy.BLOCK or blocked_too_long(partition, now))
 
-    def _may_send(self, lane: Lane) -> bool:
-        """Whether the next chunk of ``lane`` may be sent once it is due: all that is sent is no larger than a batch may be, or one chunk; after a failure one alone."""
-        if not lane.waiting or (lane.failure is not None and lane.sent):
-            return False
+    def _send(self, now: float) -> None:
+        """Send what may be sent, lane by lane; one whose next chunk lacks room under way waits for it, and so do those after it."""
+        state = self._state
+        for lane in list(state.diversions.lanes.values()):
+            while _is_free(lane) and (lane.due is None or lane.due <= now):
+                if not self._fits(lane):
+                    return
+                state.actions.append(state.diversions.send(lane))
+
+    def _fits(self, lane: Lane) -> bool:
+        """Whether the next chunk of ``lane`` may be under way with the others: all of them are no larger than a batch may be, or it is alone."""
         sent = self._state.diversions.sent_bytes
         return not sent or sent + lane.waiting[0].chunk.nbytes <= self._state.config.flush.max_batch_bytes
-
-    def _send(self, lane: Lane, now: float) -> None:
-        while (lane.due is None or lane.due <= now) and self._may_send(lane):
-            self._state.actions.append(self._state.diversions.send(lane))
 
     def _complete(self, divert: Divert) -> None:
         state, chunk = self._state, divert.chunk
@@ -194,6 +196,11 @@ class Overflow:
     def _settle(self, divert: Divert) -> None:
         self._state.buffer.settle(divert.chunk)
         self._state.diversions.forget(divert)
+
+
+def _is_free(lane: Lane) -> bool:
+    """Whether ``lane`` has a chunk that waits for nothing but its turn; after a failure one is sent alone."""
+    return bool(lane.waiting) and (lane.failure is None or not lane.sent)
 
 
 def is_crowded(usage: float, high_watermark: float, *, held: bool) -> bool:

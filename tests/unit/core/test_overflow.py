@@ -227,6 +227,18 @@ def test_what_is_sent_at_once_is_bounded_in_bytes() -> None:
     assert [place[1:3] for place in sent(bench)] == [(10, 15), (15, 20), (20, 25)]
 
 
+def test_overflow_topics_take_turns_so_that_a_flood_of_one_keeps_no_other_waiting() -> None:
+    other = Policy(Strategy.DROP_OLDEST, priority=-1, overflow_topic="orders-spare")
+    bench = bench_of(OLDEST, other, max_batch_bytes=5 * RECORD_BYTES)
+    for first in range(0, 95, 5):
+        bench.poll(chunk(CLICKS, range(first, first + 5)))
+    bench.poll(chunk(T0, range(5)))
+    for number in range(1, 4):
+        answer(bench, numbers=[only(bench.actions, Divert)[-1].number])
+        bench.poll(chunk(CLICKS, range(90 + 5 * number, 95 + 5 * number)))
+    assert [topic for topic, *_ in sent(bench)] == ["clicks-spare", "clicks-spare", "orders-spare", "clicks-spare"]
+
+
 def test_of_several_topics_the_one_of_the_lowest_priority_is_diverted_first() -> None:
     bench = bench_of(replace(OLDEST, priority=-1), replace(OLDEST, priority=1))
     bench.poll(chunk(T0, range(45)))
