@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import cast
 
 from sidecar.core.results import LONGEST_TEXT
-from sidecar.writers.http_socket import PATIENCE, AnsweredEarly, DeadlineSocket, dial, is_stale
+from sidecar.writers.http_socket import PATIENCE, AnsweredEarly, DeadlineSocket, Incoming, dial, is_stale
 from sidecar.writers.http_target import Target
 
 BEGINNING = 4 * LONGEST_TEXT
@@ -33,6 +33,10 @@ class Answer:
     content_type: str = ""
     retry_after: str | None = None
     body: bytes | None = b""
+
+
+class TakenUnread(http.client.HTTPException):
+    """The server says that it took a request of which it did not want the rest."""
 
 
 Tls = Callable[[], ssl.SSLContext]
@@ -55,7 +59,7 @@ class Connection:
         """Send one request, its ``body`` piece by piece, and return its answer, with a body of at most ``longest`` bytes.
 
         Raises WriterUnavailable when no connection can be made. Whether the request was acted on is unknown after the others: TimeoutError
-        at ``deadline``, OSError when the connection is lost, http.client.HTTPException when the answer is cut short or not HTTP.
+        at ``deadline``, OSError when the connection is lost, TakenUnread, another http.client.HTTPException when the answer is cut short or not HTTP.
         """
         length = {"Content-Length": str(sum(map(len, body)))}  # the library would not add them up
         return self._exchange("POST", body, {**headers, **length}, deadline, longest)
@@ -76,6 +80,8 @@ class Connection:
             response = client.getresponse()
             answer = _read(response, wire, longest)
             keep = whole and response.isclosed() and not response.will_close
+            if not whole and _is_success(answer.status):
+                raise TakenUnread
         except TimeoutError:
             raise TimeoutError("no whole answer in time") from None
         finally:
@@ -102,13 +108,21 @@ class Connection:
 
 
 class _FinalAnswer(http.client.HTTPResponse):
-    """The library takes an interim answer (102, 103) for the answer itself; the next request would then get this one's."""
+    """The library takes an interim answer (102, 103) for the answer itself; the next request would then get this one's.
+
+    And it takes the end of the connection for the end of the headers: a success would be one without the body that says what failed.
+    """
 
     def begin(self) -> None:
-        super().begin()
+        self._begin_whole()
         while 100 <= self.status < 200 and self.status != HTTPStatus.SWITCHING_PROTOCOLS:  # noqa: PLR2004 -- 1xx
             self.headers = self.msg = None  # type: ignore[assignment]  # as before the first call
-            super().begin()
+            self._begin_whole()
+
+    def _begin_whole(self) -> None:
+        super().begin()
+        if not cast("Incoming", self.fp).last_line:
+            raise http.client.IncompleteRead(b"")
 
 
 def _client(target: Target, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
@@ -134,10 +148,13 @@ def _send(
 
 def _read(response: http.client.HTTPResponse, wire: DeadlineSocket, longest: int) -> Answer:
     """Read what matters of an answer: the body of a success, and of any other how it begins."""
-    success = 200 <= response.status < 300  # noqa: PLR2004 -- that is what 2xx means
-    body = _whole(response, longest) if success else _beginning(response, wire)
+    body = _whole(response, longest) if _is_success(response.status) else _beginning(response, wire)
     content_type = response.headers.get_content_type() if "Content-Type" in response.headers else ""
     return Answer(response.status, content_type, response.getheader("Retry-After"), body)
+
+
+def _is_success(status: int) -> bool:
+    return 200 <= status < 300  # noqa: PLR2004 -- that is what 2xx means
 
 
 def _whole(response: http.client.HTTPResponse, longest: int) -> bytes | None:

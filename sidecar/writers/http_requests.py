@@ -10,6 +10,7 @@ no connection, or no whole answer, in time   Retriable: it may be slow today; wh
 the connection is lost                       Retriable: as above
 the server ends it over our certificate      Systemic: every connection would end so (with TLS 1.3 the handshake does not wait for this)
 the answer is cut short or not HTTP          Retriable: as above
+a success before the whole request was sent  Retriable: what it did not read it cannot have taken
 ============================================ ===================================================================================
 """
 
@@ -23,7 +24,7 @@ from collections.abc import Callable, Mapping
 
 from sidecar.core.errors import WriterUnavailable
 from sidecar.core.results import Retriable, Systemic
-from sidecar.writers.http_connection import Answer, Connection
+from sidecar.writers.http_connection import Answer, Connection, TakenUnread
 from sidecar.writers.http_credentials import Credentials
 from sidecar.writers.pieces import GZIP, Pieces, compressed, gathered
 
@@ -71,7 +72,7 @@ class Requests:
         except OSError as error:
             return Retriable(f"the connection was lost ({type(error).__name__})")
         except http.client.HTTPException as error:
-            return Retriable(f"the answer is cut short or not HTTP ({type(error).__name__})")
+            return _of_strange(error)
 
     def close(self) -> None:
         """Close the connection."""
@@ -90,6 +91,13 @@ class Requests:
     def _sent(self, body: Pieces, headers: Mapping[str, str], authorization: str | None, deadline: float, longest: int) -> Answer:
         proof = {} if authorization is None else {"Authorization": authorization}
         return self._connection.post(body, {**self._headers, **headers, **proof}, deadline, longest)
+
+
+def _of_strange(error: http.client.HTTPException) -> Retriable:
+    """Return what an answer means that is none, or comes too soon."""
+    if isinstance(error, TakenUnread):
+        return Retriable("a success was answered before the whole request was sent")
+    return Retriable(f"the answer is cut short or not HTTP ({type(error).__name__})")
 
 
 def _of_alert(error: ssl.SSLError) -> Retriable | Systemic:

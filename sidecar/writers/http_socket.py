@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import io
 import socket
 import ssl
@@ -44,9 +45,9 @@ class DeadlineSocket:
         """Let what comes from now on take ``seconds`` at most."""
         self._deadline = min(self._deadline, time.monotonic() + seconds)
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
+    def makefile(self, _mode: str) -> Incoming:
         """Return the bytes that come in, as a stream."""
-        return io.BufferedReader(_Received(self))
+        return Incoming(_Received(self))
 
     def receive_into(self, buffer: memoryview) -> int:
         """Fill ``buffer`` with what has come; 0 at the end."""
@@ -55,6 +56,23 @@ class DeadlineSocket:
 
     def close(self) -> None:
         """Do nothing: the client closes before it has read the body, its owner after."""
+
+
+class Incoming(io.BufferedReader):
+    """What comes in, with what the library overlooks: ``last_line`` is empty where a head ended with the connection, and not by itself."""
+
+    last_line = b""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read a line."""
+        self.last_line = super().readline(size)
+        return self.last_line
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read ``size`` bytes. A chunk says itself how long it is, and below zero would mean: all that ever comes."""
+        if size is None or size < 0:
+            raise http.client.IncompleteRead(b"")
+        return super().read(size)
 
 
 class _Received(io.RawIOBase):
@@ -69,7 +87,7 @@ class _Received(io.RawIOBase):
 
 
 def dial(target: Target, tls: ssl.SSLContext | None, deadline: float) -> socket.socket:
-    """Return a connected socket, encrypted where ``tls`` is given; raises WriterUnavailable, or TimeoutError at ``deadline``."""
+    """Return a connected socket, encrypted where ``tls`` is given; raises WriterUnavailable, or TimeoutError at ``deadline`` or where others wait already."""
     try:
         sock = (
             _dial_tcp(target, deadline) if target.socket_path is None else _connect(socket.AF_UNIX, target.socket_path, deadline)
@@ -77,6 +95,8 @@ def dial(target: Target, tls: ssl.SSLContext | None, deadline: float) -> socket.
         return sock if tls is None else _encrypted(sock, tls, target.host, deadline)
     except TimeoutError:
         raise TimeoutError(f"no connection to {target.name} in time") from None
+    except BlockingIOError:  # of a unix socket: that does not wait, as TCP does
+        raise TimeoutError(f"no connection to {target.name}: too many wait for it already") from None
     except OSError as error:
         raise WriterUnavailable(f"no connection to {target.name}: {error.strerror or type(error).__name__}") from error
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -82,6 +83,11 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
         (cutting(HEAD + b"Content-Length: 100\r\n\r\n{}"), "the answer is cut short or not HTTP (IncompleteRead)"),
         (cutting(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{}"), "the answer is cut short or not HTTP (IncompleteRead)"),
         (cutting(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"), "the answer is cut short or not HTTP (IncompleteRead)"),
+        (cutting(HEAD + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n{}"), "the answer is cut short or not HTTP (IncompleteRead)"),
+        (cutting(HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n{}"), "the answer is cut short or not HTTP (IncompleteRead)"),
+        (cutting(HEAD), "the answer is cut short or not HTTP (IncompleteRead)"),
+        (cutting(HEAD + b"Content-Le"), "the answer is cut short or not HTTP (IncompleteRead)"),
+        (cutting(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n"), "the answer is cut short or not HTTP (IncompleteRead)"),
         (cutting(HEAD + b'\r\n{"failures": [{"topic"'), "the answer is not what the contract says: its body is not valid JSON"),
         (cutting(b"SSH-2.0-OpenSSH_9.2\r\n"), "the answer is cut short or not HTTP (BadStatusLine)"),
         (cutting(HEAD + b"a: b\r\n" * 200 + b"\r\n"), "the answer is cut short or not HTTP (HTTPException)"),
@@ -128,6 +134,31 @@ def test_a_refusal_that_comes_before_the_request_is_sent_is_heard(address: Addre
             assert isinstance(write(writer, Batch.of([chunk([b"x" * 10_000_000] * 2)])), TooLarge)
         writer.close()
         assert server.connections == 2
+
+
+def test_a_success_that_comes_before_the_request_is_sent_is_none(address: Address) -> None:
+    def script(conversation: Conversation) -> None:
+        conversation.head()
+        conversation.say(TAKEN)
+        conversation.until_the_client_leaves()
+
+    with Listener(address, script):
+        writer = writer_to(address)
+        assert write(writer, Batch.of([chunk([b"x" * 10_000_000] * 2)])) == Retriable(
+            "a success was answered before the whole request was sent"
+        )
+        writer.close()
+
+
+def test_a_unix_socket_whose_queue_is_full_is_busy_and_not_away(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as first:
+        busy.bind(str(tmp_path / "app.sock"))
+        busy.listen(0)
+        first.connect(str(tmp_path / "app.sock"))
+        writer = writer_to(tmp_path / "app.sock")
+        name = f"http+unix://{str(tmp_path / 'app.sock').replace('/', '%2F')}/records"
+        assert write(writer) == Retriable(f"no connection to {name}: too many wait for it already")
+        writer.close()
 
 
 @pytest.mark.parametrize(
