@@ -1,7 +1,8 @@
 """Asks the downstream for the offsets that it keeps, on a thread of its own: it may be away for long, and the group must not notice.
 
 One question at a time, asked again until there is an answer: every second, since nothing of those partitions moves before. What is asked for meanwhile is
-asked together next time. The answer is an event for the engine, which knows by its epochs whether it still matters.
+asked together next time. The answer is an event for the engine, which knows by its epochs whether it still matters. What else is raised is a defect, and reaches the loop as it is:
+partitions whose offset nobody looks up would wait for ever.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ class StoredOffsetsReader:
     """A thread that answers :class:`~sidecar.core.actions.Locate`."""
 
     def __init__(
-        self, create: Callable[[], StoredOffsets], answer: Callable[[Located | NotLocated], None], clock: Callable[[], float]
+        self,
+        create: Callable[[], StoredOffsets],
+        answer: Callable[[Located | NotLocated | Exception], None],
+        clock: Callable[[], float],
     ) -> None:
         """Read from what ``create`` makes; ``answer`` takes what came of it, on this thread. ``clock`` is monotonic."""
         self._create = create
@@ -62,7 +66,12 @@ class StoredOffsetsReader:
         self._questions.put(None)
 
     def _run(self) -> None:
-        offsets = self._create()
+        try:
+            self._serve(self._create())
+        except Exception as defect:  # noqa: BLE001 -- the loop raises it
+            self._answer(defect)
+
+    def _serve(self, offsets: StoredOffsets) -> None:
         try:
             while (question := self._questions.get()) is not None and not self._ending.is_set():
                 self._ask_until_answered(offsets, dict(question.epochs))

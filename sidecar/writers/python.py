@@ -29,6 +29,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -36,7 +37,18 @@ import structlog
 
 from sidecar.core.errors import ConfigurationError, WriterUnavailable
 from sidecar.core.records import Batch, TopicPartition
-from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Systemic, TooLarge
+from sidecar.core.results import (
+    Delivered,
+    FailureAction,
+    Partial,
+    Poison,
+    RecordFailure,
+    Result,
+    Retriable,
+    Said,
+    Systemic,
+    TooLarge,
+)
 from sidecar.writers.options import Option, Options, Value
 from sidecar.writers.protocol import Surroundings, WriterKind
 from sidecar.writers.python_code import Code, load
@@ -83,7 +95,8 @@ class PythonWriter:
             return Retriable(f"{self._code.name}: not done in time, cancelled")
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- the code of others
             return Retriable(self._code.why(error))
-        return self._meaning(answer, batch)
+        meaning: Result = _sayable(self._meaning(answer, batch))
+        return meaning
 
     def close(self) -> None:
         """Close the object, if it can be closed, and end the event loop."""
@@ -119,9 +132,13 @@ class PythonWriter:
         match answer:
             case None | Partial(failures=()):
                 return Delivered()
-            case Delivered() | Retriable(str(), None | int() | float()) | TooLarge(str()) | Systemic(str()):
+            case Delivered():
                 return answer
-            case Partial(tuple(failures), None | int() | float()) | Poison(str(), tuple(failures)):
+            case Retriable(str(), None | int() | float(), bool(), Said(str(), str())) | TooLarge(str()) | Systemic(str()):
+                return answer
+            case Partial(tuple(failures), None | int() | float(), Said(str(), str())) | Poison(
+                str(), tuple(failures), Said(str(), str())
+            ):
                 strange = _strange(failures, batch)
                 return answer if strange is None else Systemic(f"{self._code.name}: {strange}")
             case _:
@@ -164,6 +181,19 @@ def _strange(failures: tuple[object, ...], batch: Batch) -> str | None:
             case _:
                 return "it returned failures that are not each a RecordFailure with what it declares"
     return None
+
+
+def _sayable(value: Any) -> Any:
+    """Return ``value`` with each text in it as UTF-8 can have it: logs, pages and dead letters are written so, and what was decoded with ``surrogateescape`` cannot."""
+    match value:
+        case str():
+            return value.encode(errors="replace").decode()
+        case tuple() if not isinstance(value, TopicPartition):
+            return tuple(map(_sayable, value))
+        case Retriable() | TooLarge() | Systemic() | Partial() | Poison() | RecordFailure() | Said():
+            return replace(value, **{part.name: _sayable(getattr(value, part.name)) for part in fields(value)})
+        case _:
+            return value
 
 
 def _nothing() -> None:

@@ -35,8 +35,8 @@ class FakeTable:
 
 
 @contextmanager
-def reading(table: FakeTable) -> Iterator[tuple[StoredOffsetsReader, SimpleQueue[Located | NotLocated]]]:
-    answers: SimpleQueue[Located | NotLocated] = SimpleQueue()
+def reading(table: FakeTable) -> Iterator[tuple[StoredOffsetsReader, SimpleQueue[Located | NotLocated | Exception]]]:
+    answers: SimpleQueue[Located | NotLocated | Exception] = SimpleQueue()
     reader = StoredOffsetsReader(lambda: table, answers.put, time.monotonic)
     reader.start()
     yield reader, answers
@@ -55,6 +55,18 @@ def test_a_downstream_that_is_away_is_asked_again_until_it_answers() -> None:
         reader.ask(Locate({P0: 3}))
         assert answers.get(timeout=ANSWER_WITHIN) == NotLocated(1, 1, "refused")
         assert answers.get(timeout=ANSWER_WITHIN) == Located({P0: 42}, {P0: 3})
+
+
+def test_a_defect_of_the_downstream_reaches_the_loop_as_it_is() -> None:
+    """Else the partitions that were asked for would wait for ever, and nobody would know."""
+
+    class Broken(dict[TopicPartition, int]):
+        def __contains__(self, tp: object) -> bool:
+            raise ZeroDivisionError
+
+    with reading(FakeTable(Broken())) as (reader, answers):
+        reader.ask(Locate({P0: 3}))
+        assert isinstance(answers.get(timeout=ANSWER_WITHIN), ZeroDivisionError)
 
 
 def test_a_reader_that_waits_for_its_downstream_can_be_stopped() -> None:

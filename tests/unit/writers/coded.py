@@ -18,7 +18,7 @@ from sidecar import (
     TooLarge,
     TopicPartition,
 )
-from sidecar.core.results import Fenced
+from sidecar.core.results import Fenced, Said
 
 PLACE = TopicPartition("orders", 0)
 SECOND = RecordFailure(PLACE, 1, FailureAction.REJECT, "odd")
@@ -43,6 +43,11 @@ ANSWERS: dict[str, object] = {
     "no action": Partial((RecordFailure(PLACE, 1, "reject", "odd"),)),  # type: ignore[arg-type]
     "no reason": Retriable(ValueError()),  # type: ignore[arg-type]
     "no wait": Retriable("busy", "5s"),  # type: ignore[arg-type]
+    "no words": Poison("odd", said="no such customer"),  # type: ignore[arg-type]
+    "no status": Retriable("busy", said=Said(503)),  # type: ignore[arg-type]
+    "half a character": Poison("\udcff", (RecordFailure(PLACE, 1, FailureAction.REJECT, "\udcff"),), Said("\udcff", "\udcff")),
+    "half of them": Partial((RecordFailure(PLACE, 1, FailureAction.RETRY, "\udcff"),), 2, Said("\udcff")),
+    "half a reason": Systemic("\udcff"),
 }
 
 

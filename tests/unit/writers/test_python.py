@@ -58,6 +58,8 @@ def test_no_result_and_no_failure_mean_delivered(answer: str) -> None:
         ("answering", "a list", f"it returned a sidecar.core.results.Partial{NO_RESULT}"),
         ("answering", "no reason", f"it returned a sidecar.core.results.Retriable{NO_RESULT}"),
         ("answering", "no wait", f"it returned a sidecar.core.results.Retriable{NO_RESULT}"),
+        ("answering", "no words", f"it returned a sidecar.core.results.Poison{NO_RESULT}"),
+        ("answering", "no status", f"it returned a sidecar.core.results.Retriable{NO_RESULT}"),
         ("answering", "stranger", "it returned a failure of orders[0] offset 99, which is not in the batch"),
         ("answering", "strange poison", "it returned a failure of orders[0] offset 99, which is not in the batch"),
         ("answering", "no failure", "it returned failures that are not each a RecordFailure with what it declares"),
@@ -67,6 +69,14 @@ def test_no_result_and_no_failure_mean_delivered(answer: str) -> None:
 )
 def test_an_answer_that_means_nothing_stops_everything_and_says_so(name: str, answer: str, reason: str) -> None:
     assert written(writer_of(name), answer.encode()) == Systemic(f"{CODED}:{name}: {reason}")
+
+
+@pytest.mark.parametrize("answer", ["half a character", "half of them", "half a reason"])
+def test_a_text_that_cannot_be_written_as_utf_8_is_told_as_far_as_it_can(answer: str) -> None:
+    result = written(writer_of("answering"), answer.encode())
+    assert type(result) is type(coded.ANSWERS[answer])
+    assert "?" in str(result)
+    assert "udcff" not in repr(result)
 
 
 def line_of(text: str) -> int:
