@@ -9,6 +9,7 @@
   makes a larger file.
 - Intervals are counted from 1970 in UTC, so with ``1h`` no file has records that were written in two hours of the clock. The file is renamed
   when the next batch comes. When it was written to last, is what its time of modification says: a restart changes nothing.
+- A file that was deleted, moved or replaced meanwhile is written to no more: the next batch goes to a new one, or to that which is there.
 - One process at a time: it holds a lock on ``out.ndjson.lock``.
 
 The system may take longer than the deadline to synchronise: that cannot be interrupted. Each failure is one of the whole disk: Systemic.
@@ -101,6 +102,8 @@ class FileWriter:
         """Return the file, locked, with whole lines or frames only."""
         if self._lock is None:
             self._lock = _lock(self._place.lock)
+        if self._file is not None and not _is_at(self._file, self._place.path):
+            self._close_file()
         if self._file is None:
             try:
                 self._file, self._length, self._written_at = _open_repaired(self._place)
@@ -165,6 +168,14 @@ def _rotate_interval(options: Mapping[str, Value]) -> float | None:
     if interval < 1:
         raise ConfigurationError("SIDECAR_WRITER__ROTATE_INTERVAL: must be at least 1s")
     return interval
+
+
+def _is_at(file: int, path: Path) -> bool:
+    """Tell whether ``file`` is the one at ``path`` now: one that was deleted or replaced takes lines like any other, and nobody would see them again."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _write(file: int, piece: bytes) -> None:

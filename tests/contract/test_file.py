@@ -61,6 +61,20 @@ def test_the_file_and_its_name_are_on_the_disk_before_the_answer(tmp_path: Path)
     assert seen == [["fsync", "write", "fsync"], ["write", "fsync"]]  # the first: the folder, which has a new name in it
 
 
+@pytest.mark.parametrize("left", ["nothing", "another file"])
+def test_a_file_that_was_deleted_or_replaced_is_written_to_no_more(tmp_path: Path, left: str) -> None:
+    path = tmp_path / "out.ndjson"
+    writer = writer_to(path)
+    assert write(writer, 0, 2) == Delivered()
+    path.unlink()
+    if left == "another file":
+        path.write_bytes(lines(0, 1))
+
+    assert write(writer, 2, 4) == Delivered()
+    writer.close()
+    assert path.read_bytes() == (lines(2, 4) if left == "nothing" else lines(0, 1) + lines(2, 4))
+
+
 @pytest.mark.parametrize(
     ("left", "kept"),
     [
