@@ -153,15 +153,18 @@ class LetterLog:
         return [TopicPartition(topic, number) for topic in topics for number in metadata[topic].partitions]
 
     def _begin(self, tps: Sequence[TopicPartition]) -> Mapping[TopicPartition, tuple[int, str]]:
-        """Read where the letters begin and end and what is done of them, and begin there."""
+        """Read where the letters begin and end and what is done of them, and begin there.
+
+        What is done beyond the committed offset counts also when retention has deleted the letters that were open before it.
+        """
         done: dict[TopicPartition, tuple[int, str]] = {}
         for answer in self._consumer.committed([KafkaPartition(*tp) for tp in tps], timeout=ANSWER_WITHIN):
             tp = TopicPartition(answer.topic, answer.partition)
             if answer.error is not None:
                 raise KafkaException(answer.error)
             begin, self._ends[tp] = self._consumer.get_watermark_offsets(KafkaPartition(*tp), timeout=ANSWER_WITHIN)
-            done[tp] = (answer.offset, answer.metadata or "") if answer.offset >= begin else (begin, "")
-        self._starts = {tp: offset for tp, (offset, _) in done.items()}
+            done[tp] = (answer.offset, answer.metadata or "") if answer.offset >= 0 else (begin, "")
+            self._starts[tp] = max(begin, done[tp][0])
         self._consumer.assign([KafkaPartition(*tp, offset) for tp, offset in self._starts.items()])
         return done
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from confluent_kafka import Message as Received
 
-from tests.integration.data.stage import drain, wait_done
+from tests.integration.data.stage import delete_before, drain, wait_done
 from tests.integration.outside.commands import command
 from tests.parts.app import Application
 from tests.parts.behaviour import Behaviour, Reply, Request, accept
@@ -25,6 +25,7 @@ from tests.parts.waiting import wait_for
 
 BAD = (3, 5, 8)
 RECORDS = 12
+ANOTHER = [("__connect.errors.topic", b"elsewhere"), ("sidecar.dead_letter.reason", b"other")]
 
 
 class Dlq:
@@ -147,6 +148,16 @@ def test_letters_are_dropped_only_when_it_is_confirmed_and_those_between_stay(it
     assert it.run("drop", "--yes", "--since", "1h", "--count", "1") == "1 letters dropped\n"
     assert it.open() == {"poison": 2}
     assert "2 letters redriven" in it.run("redrive")
+
+
+def test_letters_that_are_done_stay_done_when_the_first_open_one_has_left_the_topic(it: Dlq) -> None:
+    produce(it.kafka.bootstrap, it.dead, [Message(b"x", headers=ANOTHER)])
+    assert it.run("drop", "--yes", "--reason", "other") == "1 letters dropped\n"
+    assert it.open() == {"poison": 3}
+    delete_before(it.kafka.bootstrap, it.dead, 1)
+    assert it.open() == {"poison": 2}
+    assert it.run("drop", "--yes") == "2 letters dropped\n"
+    assert it.run("list") == "no letters\n"
 
 
 def test_two_that_change_letters_at_a_time_are_told_of_each_other(it: Dlq) -> None:
