@@ -57,10 +57,10 @@ class GroupOffsets:
         return self._ask(tps, deadline)
 
     def _ask(self, tps: Collection[TopicPartition], deadline: float) -> Mapping[TopicPartition, int]:
-        if self._consumer is None:
-            self._consumer = Consumer(self._config)
         wanted = [KafkaPartition(tp.topic, tp.partition) for tp in tps]
         try:
+            if self._consumer is None:
+                self._consumer = Consumer(self._config)
             answers = self._consumer.committed(wanted, timeout=max(0.0, deadline - time.monotonic()))
         except KafkaException as error:
             raise WriterUnavailable(f"the group's offsets are not known yet: {describe(error.args[0])}") from error

@@ -71,8 +71,9 @@ def is_usable(connection: TimedConnection) -> bool:
     """Tell whether ``connection`` is open and silent. One that can be read before anything was asked was closed by the other side, or is about to be."""
     if connection.closed or connection.broken:
         return False
-    readable, _, _ = select.select([connection.fileno()], [], [], 0)
-    return not readable
+    readable = select.poll()  # and not select.select, which takes no file above the 1024th
+    readable.register(connection.fileno(), select.POLLIN)
+    return not readable.poll(0)
 
 
 def close(connection: psycopg.Connection[Any]) -> None:

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import os
+import resource
 import threading
+from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -175,6 +179,17 @@ def test_a_connection_that_was_closed_while_it_was_idle_costs_no_attempt(stage: 
     )
     wait_for(lambda: not stage.query("SELECT 1 FROM pg_stat_activity WHERE application_name = 'kafka-sidecar'"), "no session")
     assert write(writer, orders(0, 5, None)) == Delivered()
+
+
+def test_a_process_with_thousands_of_files_open_writes_as_any_other(stage: Stage) -> None:
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(3000, most), most))
+    with ExitStack() as opened:
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (limit, most))
+        for _ in range(1100):
+            opened.enter_context(Path(os.devnull).open("rb"))
+        writer = stage.made()
+        assert [write(writer, orders(0, 5, None)), write(writer, orders(5, 9, 5))] == [Delivered(), Delivered()]
 
 
 def test_a_server_that_crashes_under_load_has_every_record_once(stage: Stage) -> None:
