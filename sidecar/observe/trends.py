@@ -57,8 +57,9 @@ class PartitionTrend:
     """One partition. ``*_for`` are seconds.
 
     ``assigned_for``: in this epoch. ``quiet_for``: no record was polled. ``unfetched_for``: Kafka has records for us, nothing holds
-    the partition, and none is polled. ``no_outcome_for``: there are records without an outcome, and none gets one.
+    the partition, and none is polled. ``no_outcome_for``: there are records without an outcome, nothing holds the partition, and none gets one.
     ``arriving``, ``polled``, ``settled``: offsets a second at the log's end, at our position, and at the first one without an outcome.
+    ``unanswered_for``: records are in flight for the first time, and none got its outcome.
     """
 
     assigned_for: float
@@ -68,6 +69,7 @@ class PartitionTrend:
     arriving: float | None
     polled: float | None
     settled: float | None
+    unanswered_for: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class _Marks:
     fetchable_at: float
     settled: int | None
     settled_at: float
+    answered_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ class Trends:
 def _marked(marks: _Marks | None, view: PartitionView, ends: LogEnds | None, now: float) -> _Marks:
     """Move the marks of a partition to what its present view says."""
     if marks is None or marks.epoch != view.epoch:
-        return _Marks(view.epoch, now, view.position, now, now, view.committable, now)
+        return _Marks(view.epoch, now, view.position, now, now, view.committable, now, now)
     end = end_of(ends, view)
     fetched = view.position if view.position is not None else view.committable
     in_kafka = end is not None and fetched is not None and end > fetched
@@ -136,7 +139,9 @@ def _marked(marks: _Marks | None, view: PartitionView, ends: LogEnds | None, now
         marks.position, marks.position_at = view.position, now
     if marks.position_at == now or view.holds or not in_kafka:
         marks.fetchable_at = now
-    if view.committable != marks.settled or not (in_kafka or view.buffered or view.in_flight):
+    if not view.in_flight or view.retry is not None or view.committable != marks.settled:
+        marks.answered_at = now
+    if view.holds or view.committable != marks.settled or not (in_kafka or view.buffered or view.in_flight):
         marks.settled, marks.settled_at = view.committable, now
     return marks
 
@@ -157,6 +162,7 @@ def _partition(tp: TopicPartition, marks: _Marks, old: _Frame, new: _Frame) -> P
         arriving=_arriving(tp, old.ends, new.ends),
         polled=polled,
         settled=settled,
+        unanswered_for=now - marks.answered_at,
     )
 
 

@@ -234,7 +234,7 @@ def _under_provisioned(case: Case) -> Why | None:
 
 
 def _long_flush(case: Case) -> Why | None:
-    waited = 0.0 if case.trend is None else case.trend.no_outcome_for
+    waited = 0.0 if case.trend is None else case.trend.unanswered_for
     if waited < SLOW_FLUSH_AFTER or not case.view.in_flight:
         return None
     sentence = f"the downstream has had {every(case.view.in_flight, 'record')} for {span(waited)} and has not answered"
@@ -258,8 +258,9 @@ def _storm(case: Case) -> Why | None:
 
 
 def _stuck(case: Case) -> Why | None:
+    """Whether nothing gets an outcome for longer than a part-filled batch waits."""
     waited = 0.0 if case.trend is None else case.trend.no_outcome_for
-    if waited < STUCK_AFTER:
+    if waited < STUCK_AFTER + case.engine.flow.interval:
         return None
     sentence = f"no record got an outcome for {span(waited)}, and nothing is known to be in the way; {_here(case)}"
     return Why(Verdict.STUCK, sentence, {"no_outcome_seconds": round(waited, 1), **case.counts})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sidecar.core.results import Delivered, Systemic
-from sidecar.core.snapshot import PartitionView
+from sidecar.core.snapshot import PartitionView, RetryView
 from sidecar.observe.flush_stats import FlushStats, outcome_of
 from sidecar.observe.pulse import Pulse
 from sidecar.observe.trends import NOTHING_KNOWN, WINDOW, PartitionTrend, Trend, Trends
@@ -124,6 +124,27 @@ def test_the_wait_for_an_outcome_begins_when_there_is_something_to_wait_for() ->
     course.repeat(5, HALTED, 100)
     assert course.repeat(2, flying, 110).no_outcome_for == 2
     assert course.repeat(1, replace(flying, committable=105, in_flight=5), 110).no_outcome_for == 0
+
+
+def test_the_wait_for_an_outcome_begins_when_the_partition_is_no_longer_held() -> None:
+    course = Course()
+    course.repeat(100, replace(HALTED, holds=("operator",)), 600)
+    assert course.repeat(1, HALTED, 600).no_outcome_for == 1
+
+
+def test_a_flush_is_unanswered_since_it_began_and_not_since_the_last_outcome() -> None:
+    course = Course()
+    waiting = replace(HALTED, position=110, buffered=10)
+    flying = replace(HALTED, position=110, in_flight=10)
+    assert course.repeat(30, waiting, 110).unanswered_for == 0
+    assert course.repeat(3, flying, 110).unanswered_for == 3
+    assert course.repeat(1, replace(flying, committable=105, in_flight=5), 110).unanswered_for == 0
+
+
+def test_a_flush_that_failed_was_answered() -> None:
+    course = Course()
+    failed = replace(HALTED, position=110, in_flight=10, retry=RetryView("answered 503", 3, 1.0, limited=False))
+    assert course.repeat(30, failed, 110).unanswered_for == 0
 
 
 def test_a_new_epoch_begins_anew() -> None:

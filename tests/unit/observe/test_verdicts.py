@@ -95,14 +95,14 @@ CASES: list[tuple[PartitionView, dict[str, Any], Verdict, str, dict[str, float |
     (holding("position"), {"trend": a_trend(assigned_for=6.0)}, Verdict.DOWNSTREAM_DOWN, "assigned 6.0 s ago", {}),
     # The downstream takes less than Kafka brings.
     (holding("buffer"), {"utilization": 0.83}, Verdict.DOWNSTREAM_SLOW, "83% full", {"utilization": 0.83}),
-    (holding("buffer"), {"trend": a_trend(no_outcome_for=7.0)}, Verdict.DOWNSTREAM_SLOW, "has had 10 records for 7.0 s", {}),
+    (holding("buffer"), {"trend": a_trend(unanswered_for=7.0)}, Verdict.DOWNSTREAM_SLOW, "has had 10 records for 7.0 s", {}),
     (holding("room"), {"utilization": 0.7}, Verdict.DOWNSTREAM_SLOW, "larger than the room", {"utilization": 0.7}),
     (BEHIND, {"flow": SATURATED, **FILLING}, Verdict.DOWNSTREAM_SLOW, "60% full: all 8 flushes are in flight", {}),
     (BEHIND, {"flow": SATURATED}, Verdict.OK, "nothing is in the way", {}),
     (BEHIND, FULL, Verdict.DOWNSTREAM_SLOW, "100% full: this partition's flush is under way", {}),
     (replace(BEHIND, in_flight=0), FULL, Verdict.OK, "nothing is in the way", {}),
-    (BEHIND, {"trend": a_trend(no_outcome_for=12.0)}, Verdict.DOWNSTREAM_SLOW, "for 12 s and has", {"no_outcome_seconds": 12.0}),
-    (BEHIND, {"trend": a_trend(no_outcome_for=4.9)}, Verdict.OK, "nothing is in the way", {}),
+    (BEHIND, {"trend": a_trend(unanswered_for=12.0)}, Verdict.DOWNSTREAM_SLOW, "for 12 s and has", {"no_outcome_seconds": 12.0}),
+    (BEHIND, {"trend": a_trend(no_outcome_for=30.0, unanswered_for=4.9)}, Verdict.OK, "nothing is in the way", {}),
     # It takes as much as it can, and that is not enough: 4,000/s of 0.5 s / 200 records is 10 flushes at once.
     (
         holding("buffer"),
@@ -160,6 +160,13 @@ CASES: list[tuple[PartitionView, dict[str, Any], Verdict, str, dict[str, float |
         Verdict.STUCK,
         "no record got an outcome for 1 min 1 s",
         {"no_outcome_seconds": 61.0},
+    ),
+    (
+        replace(BEHIND, in_flight=0),
+        {"flow": replace(FLOW, interval=120.0), "trend": a_trend(no_outcome_for=179.0)},
+        Verdict.OK,
+        "nothing is in the way",
+        {},
     ),
     # People.
     (holding("drain"), {"draining": True}, Verdict.HELD_BY_OPERATOR, "the process drains: 20 records buffered", {"buffered": 20}),
