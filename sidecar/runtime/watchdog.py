@@ -3,7 +3,8 @@
 Two deadlines: the drain's (exit status 3: it ran out of time; only after a signal, a hook alone must not end the process), and the loop's own
 heartbeat (exit status 1: a restart may mend it; a silent member of a group keeps its partitions, under KIP-848 until its session expires
 whatever ``max.poll.interval.ms`` says). A signal shares the deadline of a hook's drain that is still under way. One that comes when that is
-over, as it does where the application takes long to stop, counts from itself: what is late then is only the goodbye. The stacks of all threads go to
+over, as it does where the application takes long to stop, counts from itself: what is late then is only the goodbye. A drain's last commit is waited
+for without a step of the loop until that deadline, which may be longer than a step may take otherwise. The stacks of all threads go to
 standard error first: what hangs is the only interesting thing then.
 """
 
@@ -38,7 +39,10 @@ def verdict(
     began = requested_at if draining_since is None else draining_since
     if requested_at is not None and began is not None and now > began + bounds.drain_timeout + DRAIN_GRACE:
         return ExitStatus.DRAIN_EXPIRED
-    return ExitStatus.FAILED if now > beat + bounds.stall else None
+    alive_until = beat + bounds.stall
+    if draining_since is not None:
+        alive_until = max(alive_until, draining_since + bounds.drain_timeout + DRAIN_GRACE)
+    return ExitStatus.FAILED if now > alive_until else None
 
 
 class Watchdog:

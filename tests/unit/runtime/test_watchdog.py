@@ -49,6 +49,14 @@ def test_the_verdict(
     assert verdict(now, beat, requested_at, draining_since, BOUNDS) is expected
 
 
+@pytest.mark.parametrize("requested_at", [1000.0, None], ids=["a signal", "a hook"])
+def test_a_drain_may_take_longer_than_a_step_of_the_loop_otherwise(requested_at: float | None) -> None:
+    bounds = Bounds(drain_timeout=200.0, stall=120.0)
+    end = 1000.0 + bounds.drain_timeout + DRAIN_GRACE
+    assert verdict(end, 1005.0, requested_at, 1000.0, bounds) is None
+    assert verdict(end + 0.1, 1005.0, requested_at, 1000.0, bounds) is not None
+
+
 STALLED = """
 import threading
 from sidecar.runtime.watchdog import Bounds, Watchdog
