@@ -30,12 +30,12 @@ def follow(user: str, password: str, files: Mapping[str, Path]) -> Changed:
 class _Followed:
     def __init__(self, login: dict[str, str], files: Mapping[str, Path]) -> None:
         self._login = login
+        self._told = dict(login)
         self._files = files
         self._seen: dict[str, Stamp] = {}
         self._trouble: str | None = None
 
     def changed(self) -> Login | None:
-        before = dict(self._login)
         try:
             for name, path in self._files.items():
                 self._look(name, path)
@@ -43,8 +43,9 @@ class _Followed:
             self._complain(f"{error.filename} cannot be read ({error.strerror})")
             return None
         self._trouble = None
-        if self._login == before:
+        if self._login == self._told:
             return None
+        self._told = dict(self._login)
         _log.info("kafka.login_changed", files=", ".join(map(str, self._files.values())))
         return self._login["user"], self._login["password"]
 

@@ -40,6 +40,19 @@ def test_a_file_that_is_gone_changes_nothing_and_is_said_once_without_a_secret(t
     assert "hunter2" not in str(said)
 
 
+def test_a_change_that_was_seen_while_the_other_file_was_gone_is_told_when_that_is_back(tmp_path: Path) -> None:
+    user, password, away = tmp_path / "user", tmp_path / "password", tmp_path / "away"
+    user.write_text("billing", "utf-8")
+    password.write_text("secret", "utf-8")
+    changed = follow("billing", "secret", {"user": user, "password": password})
+    renew(user, "billing-2")
+    password.rename(away)
+    assert changed() is None
+    away.rename(password)
+    assert changed() == ("billing-2", "secret")
+    assert changed() is None
+
+
 def test_without_files_it_never_changes() -> None:
     assert follow("billing", "secret", {})() is None
 
