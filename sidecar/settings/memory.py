@@ -93,7 +93,7 @@ def _serialised(batch: int, in_flight: int) -> int:
 
 def _least_limit(wanted: Shares) -> int:
     """Return the smallest limit that is large enough, in whole MiB: what is fetched grows with it."""
-    limit = BASE
+    limit = (_taken(*_fetched(BASE, wanted)) + LEAST_REST) // MIB * MIB
     while limit < _taken(*_fetched(limit, wanted)) + LEAST_REST:
         limit += MIB
     return limit

@@ -57,6 +57,11 @@ def test_the_smallest_limit_that_is_named_is_enough() -> None:
     assert split(95 * MIB)[1] == []
 
 
+def test_the_smallest_limit_is_named_also_where_absurdly_much_is_to_be_fetched() -> None:
+    given = {"MEMORY__LIMIT": "512MiB", "KAFKA__QUEUED_MAX_MESSAGES_KBYTES": "999999999999999"}
+    assert "is too small" in complaints(LEAST | named(given))[0]
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
