@@ -42,14 +42,15 @@ class Repeats(Generic[T]):
     def add(self, key: object, occurrence: T, amount: int, now: float) -> Line[T] | None:
         """Take note of an occurrence; return the line to say now, or None while it is too soon."""
         window = self._windows.get(key)
+        is_new = window is None
         if window is None:
             self._make_room()
-            window = self._windows[key] = _Window(now - self._interval, Line(occurrence))
+            window = self._windows[key] = _Window(now, Line(occurrence))
         line = window.unsaid
         line.last = self._together(line.last, occurrence) if line.repeated else occurrence
         line.repeated += 1
         line.amount += amount
-        return self._say(window, now) if now - window.since >= self._interval else None
+        return self._say(window, now) if is_new or now - window.since >= self._interval else None
 
     def overdue(self, now: float) -> list[Line[T]]:
         """Return the lines of keys whose interval is over, and forget those that have none."""

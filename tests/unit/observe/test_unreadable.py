@@ -53,3 +53,10 @@ def test_an_infinite_now_leaves_nothing_unsaid() -> None:
     unreadable.log({"orders": 4}, math.inf)
 
     assert said(log) == [line("orders", 1), line("orders", 3)]
+
+
+def test_what_is_counted_for_the_first_time_with_the_last_report_is_said_too() -> None:
+    log = CapturingLogger()
+    UnreadableHeaders(log).log({"orders": 4}, math.inf)
+
+    assert said(log) == [line("orders", 4)]
