@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,10 @@ DEFAULT_LISTEN = "0.0.0.0:9877"
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- what to ask where it listens everywhere
 PATIENCE = 10.0
 """Seconds that an answer may take which waits for nothing."""
+
+
+_SENDABLE = re.compile(r"[!-~]+")
+"""A token that can stand in a header. Another one is no token of a sidecar; the client would print it, and over loopback none is needed."""
 
 
 class NoAnswer(Exception):  # noqa: N818 -- what there was
@@ -44,7 +49,7 @@ class Remote:
 
     def ask(self, method: str, path: str, within: float = PATIENCE) -> dict[str, Any]:
         """Return the answer's document. Raises NoAnswer."""
-        headers = {} if self.token is None else {"X-Sidecar-Token": self.token}
+        headers = {"X-Sidecar-Token": self.token} if self.token and _SENDABLE.fullmatch(self.token) else {}
         connection = http.client.HTTPConnection(self.host, self.port, timeout=within)
         try:
             connection.request(method, path, headers=headers)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 from subprocess import run
 
 import pytest
 
-from sidecar.remote import DEFAULT_LISTEN, Remote
+from sidecar.remote import DEFAULT_LISTEN, NoAnswer, Remote
 from sidecar.settings.environment import fields
 
 
@@ -35,6 +36,15 @@ def test_settings_come_from_the_environment_from_files_or_from_the_folder_of_sec
     environ = {"SIDECAR_HTTP__LISTEN_FILE": str(listen), "SIDECAR_SECRETS_DIR": str(tmp_path)}
     assert Remote.of(environ) == Remote("127.0.0.1", 7, "correct-horse")
     assert "correct-horse" not in repr(Remote.of(environ))
+
+
+@pytest.mark.parametrize("token", ["hunter2-hunter2\r", "hunter2-\n-hunter2", "hunter2-\u2026"], ids=ascii)
+def test_a_token_that_cannot_stand_in_a_header_is_not_sent_and_not_shown(token: str) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        with pytest.raises(NoAnswer, match="no sidecar answers") as refused:
+            Remote("127.0.0.1", nobody.getsockname()[1], token).ask("GET", "/status")
+    assert "hunter2" not in str(refused.value)
 
 
 def test_a_hook_imports_nothing_that_is_heavy() -> None:
