@@ -151,7 +151,7 @@ def _held_for_room(case: Case) -> Why | None:
         return None
     full = case.engine.utilization
     if not case.holds_for(HoldReason.BUFFER):
-        sentence = f"its next record is larger than the room left in the buffer ({full:.0%} full); {_here(case)}"
+        sentence = f"a record that waits, of it or of another partition, is larger than the room left in the buffer ({full:.0%} full); {_here(case)}"
         return Why(Verdict.DOWNSTREAM_SLOW, sentence, {"utilization": round(full, 3), **case.counts})
     return _under_provisioned(case) or _long_flush(case) or _slow(case, "the downstream takes less than Kafka brings")
 

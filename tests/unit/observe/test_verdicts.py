@@ -96,7 +96,13 @@ CASES: list[tuple[PartitionView, dict[str, Any], Verdict, str, dict[str, float |
     # The downstream takes less than Kafka brings.
     (holding("buffer"), {"utilization": 0.83}, Verdict.DOWNSTREAM_SLOW, "83% full", {"utilization": 0.83}),
     (holding("buffer"), {"trend": a_trend(unanswered_for=7.0)}, Verdict.DOWNSTREAM_SLOW, "has had 10 records for 7.0 s", {}),
-    (holding("room"), {"utilization": 0.7}, Verdict.DOWNSTREAM_SLOW, "larger than the room", {"utilization": 0.7}),
+    (
+        holding("room"),
+        {"utilization": 0.7},
+        Verdict.DOWNSTREAM_SLOW,
+        "or of another partition, is larger than",
+        {"utilization": 0.7},
+    ),
     (BEHIND, {"flow": SATURATED, **FILLING}, Verdict.DOWNSTREAM_SLOW, "60% full: all 8 flushes are in flight", {}),
     (BEHIND, {"flow": SATURATED}, Verdict.OK, "nothing is in the way", {}),
     (BEHIND, FULL, Verdict.DOWNSTREAM_SLOW, "100% full: this partition's flush is under way", {}),
