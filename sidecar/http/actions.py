@@ -176,7 +176,7 @@ def _drained(report: Report, now: float) -> dict[str, object]:
     expired = drain is not None and drain.expired
     return {
         "drained": not (books.buffered or books.in_flight or expired),
-        "committed": report.engine.is_settled,
+        "committed": report.engine.is_settled and (drain is None or drain.committed),
         "buffered": books.buffered,
         "in_flight": books.in_flight,
         "seconds": 0.0 if drain is None else round((now if drain.done_at is None else drain.done_at) - drain.began_at, 3),

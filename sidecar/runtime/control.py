@@ -66,6 +66,7 @@ class Control:
         self._quiesced_at = 0.0
         self._done_at: float | None = None
         self._expired = False
+        self._committed = True
 
     def obey(self, command: Command) -> None:
         """Do what is asked."""
@@ -82,9 +83,10 @@ class Control:
             self._driver.observer.event("drain.started", seconds=self._durations.drain, asked_by=asked_by)
             self._driver.handle(DrainRequested(at + self._durations.drain))
 
-    def left(self, finish: Finish | None) -> None:
-        """Hear that the drain is over, how, and that the group is left."""
+    def left(self, finish: Finish | None, *, committed: bool) -> None:
+        """Hear that the drain is over, how, and that the group is left; ``committed`` tells that the last commit was not refused."""
         self._done_at = self._driver.clock()
+        self._committed = committed
         self._expired = finish is not None and finish.expired
 
     @property
@@ -121,7 +123,7 @@ class Control:
     def drain(self, engine: Snapshot) -> DrainView | None:
         """Return how a drain or a quiesce stands, as far as it was noted; ``engine`` tells whether there is a quiesce."""
         if self.drain_began is not None:
-            return DrainView("terminal", self.drain_began, self._done_at, expired=self._expired)
+            return DrainView("terminal", self.drain_began, self._done_at, expired=self._expired, committed=self._committed)
         return DrainView("quiesce", self._quiesced_at, self._done_at) if _is_quiesced(engine) else None
 
     def _obey(self, command: Ordered) -> None:

@@ -211,10 +211,11 @@ class Loop:
         if settled and offsets:
             client.commit(offsets)
             settled = client.settle_commits(deadline)
+        before = self._membership.uncommitted
         if settled:
             client.close()
         driver.observer.event("group.left" if settled else "group.left_without_answer")
-        self._control.left(driver.finished)
+        self._control.left(driver.finished, committed=self._membership.uncommitted == before)
         self._reported_at = float("-inf")
         if not settled or (driver.finished is not None and driver.finished.expired):
             return ExitStatus.DRAIN_EXPIRED

@@ -22,8 +22,9 @@ class Membership:
     """Implements :class:`sidecar.runtime.client.Listener`."""
 
     def __init__(self, driver: Driver, revoke_timeout: float) -> None:
-        """``revoke_timeout`` is how long the next owner is kept waiting at most, in seconds."""
+        """``revoke_timeout`` is how long the next owner is kept waiting at most, in seconds. ``uncommitted`` counts partitions that went though their commit was refused."""
         self.joined = False
+        self.uncommitted = 0
         self.rebalances: Counter[str] = Counter(assigned=0, revoked=0, lost=0)
         self._driver = driver
         self._revoke_timeout = revoke_timeout
@@ -54,6 +55,7 @@ class Membership:
         offsets = driver.engine.offsets_to_commit(tps)
         if offsets:
             driver.handle(driver.client.commit_now(offsets))
+            self.uncommitted += len(driver.engine.offsets_to_commit(tps))
         driver.handle(Revoked(tps))
         self._say("partitions.revoked", tps)
 

@@ -30,13 +30,14 @@ class DrainView:
     """A drain (``terminal``) or a quiesce: when it began, and when nothing was left (None: not yet), in monotonic seconds.
 
     A quiesce is done when everything is delivered and committed, a drain when the group is left, too; ``expired`` when its time was over
-    before that, and the rest was given back.
+    before that, and the rest was given back. ``committed`` is False when a drain's last commit was refused.
     """
 
     kind: str
     began_at: float
     done_at: float | None
     expired: bool = False
+    committed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,15 @@ def test_all_who_wait_are_answered_when_it_is_over(done: DrainView | None, *, dr
             assert document["seconds"] == (0.0 if done is None else 3.0)
 
 
+def test_a_drain_whose_last_commit_was_refused_is_told_though_no_partition_is_left() -> None:
+    with acting() as (loop, server):
+        loop.deaf = True
+        gone = replace(a_snapshot(draining=True), partitions=())
+        loop.report = a_report(gone, drain=DrainView("terminal", NOW - 4, NOW - 1, committed=False))
+        document = ask(server, "/drain?terminal&wait").document
+        assert (document["drained"], document["committed"]) == (True, False)
+
+
 def test_a_wait_ends_with_its_time_and_never_lasts_longer_than_a_drain_may() -> None:
     with acting(longest_wait=0.2) as (loop, server):
         loop.deaf = True

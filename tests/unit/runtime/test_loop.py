@@ -119,6 +119,18 @@ def test_without_an_answer_to_a_commit_the_group_is_left_without_closing() -> No
     assert len(world.journal.words("commit")) == 1
 
 
+@pytest.mark.parametrize(("answers", "committed"), [(["refused", "refused"], False), (["refused", None], True)])
+def test_a_drain_whose_last_commit_is_refused_says_so(answers: list[str | None], *, committed: bool) -> None:
+    world = World()
+    world.fake.answers = answers
+    world.run_with([records(P0, 0, 3)])
+
+    assert world.journal[-3:] == [f"commit now {P0}=3", "partitions.revoked", "group.left"]
+    drain = final(world).drain
+    assert drain is not None
+    assert drain.committed is committed
+
+
 def test_the_last_commit_gets_its_time_even_when_the_drain_has_used_up_its_own() -> None:
     world = World()
     world.flushers.answer = lambda batch: Delivered() if batch.chunks[0].tp == P1 else None
