@@ -58,7 +58,11 @@ def build_log_offsets(properties: Properties, login: Changed = never) -> LogOffs
 
 
 def build_dead_letters(
-    properties: Properties, address: Address, group: str, answer: Callable[[DeadLetterFinished], None], login: Changed = never
+    properties: Properties,
+    address: Address,
+    group: str,
+    answer: Callable[[DeadLetterFinished | Exception], None],
+    login: Changed = never,
 ) -> KafkaDeadLetters:
     """Return the producer of dead letters, on the cluster that a consumer with ``properties`` reads."""
     return KafkaDeadLetters(connection(properties), address, group, answer, login)

@@ -45,10 +45,10 @@ class KafkaDeadLetters:
         connection: Mapping[str, str | int | bool],
         address: Address,
         group: str,
-        answer: Callable[[DeadLetterFinished], None],
+        answer: Callable[[DeadLetterFinished | Exception], None],
         login: Changed = never,
     ) -> None:
-        """Produce by ``connection``, the properties that say how to reach the brokers; ``answer`` is called on any thread.
+        """Produce by ``connection``, the properties that say how to reach the brokers; ``answer`` is called on any thread, with what its own raised, too: that is a defect.
 
         ``login`` tells when the user or the password have changed.
         """
@@ -69,7 +69,7 @@ class KafkaDeadLetters:
         self._open: Dispatches | None = None
         self._needed = threading.Event()
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="dead-letters", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="dead-letters", daemon=True)
 
     def start(self) -> None:
         """Begin to wait for answers."""
@@ -84,10 +84,11 @@ class KafkaDeadLetters:
             )
             self._answer(DeadLetterFinished(letter.number, why))
             return
-        open_ = self._open
-        if open_ is None:
-            open_ = self._open = Dispatches(self._config, self._answer)
-            self._needed.set()
+        try:
+            open_ = self._opened()
+        except KafkaException as raised:
+            self._answer(DeadLetterFinished(letter.number, _describe(raised.args[0], topic)))
+            return
         headers = cast("list[tuple[str, str | bytes | None]]", headers_of(letter, self._group))
         open_.produce(letter.number, topic, chunk.keys[0], chunk.values[0], headers)
 
@@ -97,6 +98,20 @@ class KafkaDeadLetters:
         self._needed.set()
         if self._open is not None:
             self._open.finish(timeout)
+
+    def _opened(self) -> Dispatches:
+        """Return the producer, made where there is none; raises KafkaException, for instance while a file of certificates is missing."""
+        open_ = self._open
+        if open_ is None:
+            open_ = self._open = Dispatches(self._config, self._answer)
+            self._needed.set()
+        return open_
+
+    def _run(self) -> None:
+        try:
+            self._serve()
+        except Exception as defect:  # noqa: BLE001 -- the loop raises it
+            self._answer(defect)
 
     def _serve(self) -> None:
         while not self._ending.is_set():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
@@ -14,6 +15,7 @@ from sidecar.core.records import Chunk
 from sidecar.core.results import Said
 from sidecar.kafka.address import Address
 from sidecar.kafka.dead_letters import KafkaDeadLetters
+from sidecar.kafka.login import Changed, never
 from tests.integration.client.members import P0, TOPIC
 from tests.integration.client.mock_cluster import MockCluster, Request
 
@@ -30,10 +32,11 @@ def cluster() -> Iterator[MockCluster]:
 class Letters:
     """A running producer, and its answers as they come."""
 
-    def __init__(self, cluster: MockCluster, *consumed: str) -> None:
-        self.answers: SimpleQueue[DeadLetterFinished] = SimpleQueue()
+    def __init__(self, cluster: MockCluster, *consumed: str, login: Changed = never, ca: str = "") -> None:
+        self.answers: SimpleQueue[DeadLetterFinished | Exception] = SimpleQueue()
         reach: dict[str, str | int | bool] = {"bootstrap.servers": cluster.bootstrap, "log_level": 0}
-        self.producer = KafkaDeadLetters(reach, Address("dead", consumed), "group", self.answers.put)
+        reach |= {"security.protocol": "ssl", "ssl.ca.location": ca} if ca else {}
+        self.producer = KafkaDeadLetters(reach, Address("dead", consumed), "group", self.answers.put, login)
         self.producer.start()
 
     def send(self, number: int) -> None:
@@ -41,7 +44,9 @@ class Letters:
         self.producer.send(DeadLetter(number, chunk, LetterReason.POISON, "no", Said(), 1, 0))
 
     def answer(self) -> DeadLetterFinished:
-        return self.answers.get(timeout=WITHIN)
+        answer = self.answers.get(timeout=WITHIN)
+        assert isinstance(answer, DeadLetterFinished)
+        return answer
 
 
 @pytest.fixture
@@ -81,4 +86,23 @@ def test_a_letter_that_would_come_back_as_a_record_is_not_sent(cluster: MockClus
         letters.answer().error
         == "dead is consumed itself, so each dead letter would come back: name another one in SIDECAR_DEAD_LETTER__TOPIC"
     )
+    letters.producer.close(1)
+
+
+def test_letters_for_which_no_producer_can_be_made_are_answered_for(cluster: MockCluster, tmp_path: Path) -> None:
+    letters = Letters(cluster, ca=str(tmp_path / "missing.pem"))
+    for number in (0, 1):
+        letters.send(number)
+        answer = letters.answer()
+        assert (answer.number, "ssl.ca.location" in (answer.error or "")) == (number, True)
+    letters.producer.close(1)
+
+
+def test_a_defect_on_its_thread_reaches_the_loop(cluster: MockCluster) -> None:
+    def broken() -> tuple[str, str] | None:
+        raise ZeroDivisionError
+
+    letters = Letters(cluster, login=broken)
+    letters.send(0)
+    assert isinstance(letters.answers.get(timeout=WITHIN), ZeroDivisionError)
     letters.producer.close(1)
