@@ -8,6 +8,7 @@ import io
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from sidecar.core.errors import WriterUnavailable
@@ -122,18 +123,26 @@ def remaining(deadline: float) -> float:
 
 
 def _dial_tcp(target: Target, deadline: float) -> socket.socket:
-    """Connect to the first address of the host that is allowed and answers; all of them share the time.
+    """Connect to the first address of the host that is allowed and answers.
 
     It is the address that is judged, and connected to: what the name resolves to a moment later does not matter.
     """
     if not target.link_local and is_metadata_name(target.host):
         raise _not_allowed(target.host)
-    failure: OSError = OSError(0, "the name has no address")
-    for family, *_, address in socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM):
+    found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    places = [(family, address) for family, *_, address in found]
+    allowed = [place for place in places if target.link_local or not is_link_local(str(place[1][0]))]
+    if places and not allowed:
+        raise _not_allowed(str(places[-1][1][0]))
+    return first_that_answers(allowed, deadline)
+
+
+def first_that_answers(places: Sequence[tuple[int, Any]], deadline: float) -> socket.socket:
+    """Connect to the first of ``places`` (family and address) that answers; each has its part of the time that is left, so one that does not leaves time for the next."""
+    failure = OSError(0, "the name has no address")
+    for number, (family, address) in enumerate(places):
         try:
-            if not target.link_local and is_link_local(str(address[0])):
-                raise _not_allowed(str(address[0]))
-            sock = _connect(family, address, deadline)
+            sock = _connect(family, address, time.monotonic() + remaining(deadline) / (len(places) - number))
         except OSError as error:
             failure = error
             continue

@@ -14,6 +14,7 @@ import pytest
 from sidecar.core.records import Batch
 from sidecar.core.results import Delivered, Poison, Result, Retriable, Said, Systemic, TooLarge
 from sidecar.writers import registry
+from sidecar.writers.http_socket import first_that_answers
 from sidecar.writers.protocol import Writer
 from tests.contract import certificates
 from tests.contract.batches import chunk, lines_of, numbers
@@ -148,6 +149,17 @@ def test_a_success_that_comes_before_the_request_is_sent_is_none(address: Addres
             "a success was answered before the whole request was sent"
         )
         writer.close()
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next_one() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as dead,
+        socket.create_server(("127.0.0.1", 0)) as alive,
+        socket.create_connection(dead.getsockname()),  # its queue is full with that
+    ):
+        places = [(socket.AF_INET, server.getsockname()) for server in (dead, alive)]
+        with first_that_answers(places, time.monotonic() + 1.0) as connected:
+            assert connected.getpeername() == alive.getsockname()
 
 
 def test_a_unix_socket_whose_queue_is_full_is_busy_and_not_away(tmp_path: Path) -> None:
