@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -44,14 +45,16 @@ class Address:
 
     def __init__(self, url: str) -> None:
         try:
-            self._parameters = {**_DEFAULTS, **conninfo.conninfo_to_dict(url)}
+            given = conninfo.conninfo_to_dict(url)
         except psycopg.ProgrammingError:  # what it says can quote the URL
+            given = {}
+        if not _is_plausible(given, url):
             raise ConfigurationError(
                 "SIDECAR_WRITER__URL: not an address of PostgreSQL; write postgresql://user@host:5432/database, "
                 "special characters of user and password as %XX"
-            ) from None
-        hosts = urlsplit(url).netloc.rpartition("@")[2] or str(self._parameters.get("host", "local socket"))
-        self.name = f"postgresql://{hosts}/{self._parameters.get('dbname', '')}"
+            )
+        self._parameters = {**_DEFAULTS, **given}
+        self.name = f"postgresql://{_servers(given)}/{given.get('dbname', '')}"
         self._hosts = 1 + str(self._parameters.get("host", "")).count(",")
 
     def open(self, deadline: float) -> TimedConnection:
@@ -65,6 +68,30 @@ class Address:
             raise WriterUnavailable(f"no connection to {self.name}: {_first_line(error)}") from error
         connection.deadline = deadline
         return connection
+
+
+def _is_plausible(given: Mapping[str, Any], url: str) -> bool:
+    """Tell whether libpq has found an address in ``url``, and nobody who reads it takes a part of a password for something else.
+
+    libpq goes on to the ``@`` over what ends a host elsewhere (``#``, ``?``), and takes what is before a slash for host and port.
+    """
+    parts = urlsplit(url)
+    misread = "#" in url or ("@" in parts.query and not parts.path)
+    misread |= "@" in str(given.get("dbname", "")) and "%40" not in url
+    misread |= any("@" in host[1:] for host in _listed(given, "host"))  # in front it is the name of a socket
+    return bool(given) and not misread and all(port.isdecimal() or not port for port in _listed(given, "port"))
+
+
+def _servers(given: Mapping[str, Any]) -> str:
+    """Return hosts and ports as libpq has read them."""
+    hosts, ports = _listed(given, "host"), _listed(given, "port")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    named = [f"[{host}]" if ":" in host else host for host in hosts]
+    return ",".join(f"{host}:{port}" if port else host for host, port in zip(named, ports, strict=False)) or "local socket"
+
+
+def _listed(given: Mapping[str, Any], name: str) -> list[str]:
+    return str(given.get(name, "")).split(",")
 
 
 def is_usable(connection: TimedConnection) -> bool:
