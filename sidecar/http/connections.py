@@ -68,6 +68,15 @@ class _Bounded(H11Protocol):
         if self.conn.their_state is h11.SEND_BODY:
             self.transport.close()
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP; the request that it was to be the body of is not answered any more. Where its answer is on its way that just ends."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.abort()
+
     @property
     def is_waiting(self) -> bool:
         """Whether no whole request has come since the last answer."""

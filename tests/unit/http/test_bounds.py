@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 import http.client
+import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from sidecar.http.connections import Bounds
@@ -27,9 +29,19 @@ async def large(_request: Request) -> Response:
     return Response(b"x" * LARGE)
 
 
+async def stream(_request: Request) -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.Event().wait()
+
+    return StreamingResponse(parts())
+
+
 @contextmanager
 def serving(bounds: Bounds = SOON) -> Iterator[AdminServer]:
-    app = Starlette(routes=[Route("/", ok, methods=["GET", "POST"]), Route("/large", large)])
+    app = Starlette(
+        routes=[Route("/", ok, methods=["GET", "POST"]), Route("/large", large), Route("/stream", stream, methods=["POST"])]
+    )
     with AdminServer(app, "127.0.0.1", 0, bounds) as server:
         yield server
 
@@ -144,6 +156,21 @@ def test_what_is_not_http_or_too_long_is_answered_with_400_and_the_connection_en
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert answer.endswith(b"Invalid HTTP request received.")
         assert is_served(server)
+
+
+@pytest.mark.parametrize("path", ["/", "/stream"])
+def test_a_body_that_is_not_http_ends_the_connection_and_cannot_fill_the_log(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    with serving(Bounds()) as server, connect(server) as sock:
+        if path == "/":
+            sock.sendall(head + b"no chunk\r\n")
+        else:
+            sock.sendall(head)
+            assert sock.recv(1) == b"H"  # its answer is on its way
+            sock.sendall(b"no chunk\r\n")
+        read(sock)
+        assert is_served(server)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_a_long_body_is_refused_and_not_read() -> None:
