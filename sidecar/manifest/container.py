@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from sidecar.manifest.wish import SECRETS, STATE, USER, Wish
 
@@ -49,7 +50,7 @@ def drain_request(wish: Wish, query: str) -> Object:
     """Return a hook's request to drain; the kubelet can only GET."""
     return {
         "httpGet": {
-            "path": f"/drain?{query}wait={wish.drain_timeout}",
+            "path": f"/drain?{query}wait={quote(wish.drain_timeout)}",
             "port": wish.port,
             "httpHeaders": [{"name": "X-Sidecar-Token", "value": wish.token}],
         }

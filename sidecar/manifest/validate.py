@@ -13,7 +13,7 @@ from sidecar.settings import kafka_properties, load_settings
 from sidecar.settings.container import Container
 from sidecar.settings.environment import SECRETS_DIR, Problem, is_secret_option, known
 from sidecar.settings.load import listed
-from sidecar.settings.units import size
+from sidecar.settings.units import address, size, wait
 
 MARGIN = 10
 """Seconds of the grace period that belong to nobody: starting hooks, the last commit, the kubelet's own pace."""
@@ -27,8 +27,8 @@ _LOOPBACK = re.compile(r"(127\.|localhost:|\[::1\]:)")
 
 def check(wish: Wish) -> None:
     """Raise ConfigurationError, which lists every problem of the wish; those of the settings come first."""
-    if files := list(_files(wish)):
-        raise ConfigurationError(listed(files))
+    if first := [*_files(wish), *_unreadable(wish)]:
+        raise ConfigurationError(listed(first))
     if not set(REQUIRED) & set(wish.secrets):  # what is in a Secret is not known here, so the rest cannot be judged
         load_settings({**wish.settings}, lambda: Container(size(wish.memory)))
     problems = [*_secrets(wish), *_shape(wish), *_hooks(wish), *_times(wish)]
@@ -42,6 +42,19 @@ def _files(wish: Wish) -> Iterator[Problem]:
         if name == SECRETS_DIR or (name.endswith("_FILE") and name.removesuffix("_FILE") in known()):
             mend = name.removesuffix("_FILE") if name != SECRETS_DIR else "SETTING"
             yield Problem(name, f"names a file of this machine: leave it out, and write --secret {mend}=SECRET/KEY")
+
+
+def _unreadable(wish: Wish) -> Iterator[Problem]:
+    """Yield what the other rules read, and is not as it is to be written; with a required setting in a Secret nobody else looks at it."""
+    for name, text, read in (
+        ("SIDECAR_DRAIN_TIMEOUT", wish.drain_timeout, wait),
+        ("SIDECAR_HTTP__LISTEN", wish.listen, address),
+        ("--memory", wish.memory, size),
+    ):
+        try:
+            read(text)
+        except ValueError as error:
+            yield Problem(name, str(error))
 
 
 def _secrets(wish: Wish) -> Iterator[Problem]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from sidecar.core.errors import ConfigurationError
+from sidecar.manifest.container import drain_request
 from sidecar.manifest.options import SecretKey
 from sidecar.manifest.validate import check
 from sidecar.manifest.wish import Wish
@@ -50,6 +52,28 @@ def test_a_secret_of_the_environment_is_not_printed(name: str, text: str) -> Non
     said = refusal(replace(WORKS, settings={**SETTINGS, **(OAUTH if name in OAUTH else {}), name: text}))
     assert f"{name}: is a secret: keep it in a Secret, and name that by --secret {name}=SECRET/KEY" in said
     assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"settings": {"SIDECAR_DRAIN_TIMEOUT": "soon"}}, "SIDECAR_DRAIN_TIMEOUT: 'soon' is not a duration"),
+        ({"settings": {"SIDECAR_DRAIN_TIMEOUT": "999999999999999d"}}, "SIDECAR_DRAIN_TIMEOUT: '999999999999999d' is too long"),
+        ({"settings": {"SIDECAR_HTTP__LISTEN": "anywhere"}}, "SIDECAR_HTTP__LISTEN: 'anywhere' is not an address"),
+        ({"memory": "much"}, "--memory: 'much' is not a size"),
+    ],
+)
+def test_what_cannot_be_read_is_told_also_where_a_secret_keeps_the_settings_from_being_judged(
+    changes: dict[str, Any], sentence: str
+) -> None:
+    assert sentence in refusal(replace(WORKS, secrets={"SIDECAR_WRITER__URL": IN_SECRET}, **{"settings": {}, **changes}))
+
+
+def test_a_hook_asks_for_a_time_that_is_written_with_a_space() -> None:
+    settings = {**SETTINGS, "SIDECAR_DRAIN_TIMEOUT": "25 s", "SIDECAR_HTTP__TOKEN": "hunter2-hunter2"}
+    wish = replace(WORKS, settings=settings, own_hook="http")
+    check(wish)
+    assert drain_request(wish, "")["httpGet"]["path"] == "/drain?wait=25%20s"
 
 
 def test_the_path_of_a_key_is_no_secret() -> None:
