@@ -125,6 +125,7 @@ class Intake:
             self._drop_tail(partition, rest, DropReason.MAX_BLOCK)
         else:
             partition.refused = next(record_bytes(rest))
+            partition.last_timestamp = rest.timestamps[0]
             self._state.holds_stale = True
 
     def _drop_newest(self, partition: Partition, chunk: Chunk, _now: float) -> None:

@@ -49,7 +49,7 @@ class PartitionView:
     ``position`` is the offset after the last polled record (None before the first and where no start is known),
     ``committed`` the last offset whose commit was acknowledged in this epoch, ``committable`` the lowest offset without an outcome.
     ``oldest_wall_ms`` is the timestamp of the oldest record without an outcome that is here (None: none is here),
-    ``last_wall_ms`` that of the last polled record. ``holds`` names the reasons for which no records are taken
+    ``last_wall_ms`` that of the last polled record, or of the first that was refused or given back. ``holds`` names the reasons for which no records are taken
     (empty: not held), ``stopped`` says for people why a policy stopped it and ``stopped_by`` names the policy.
     ``letters`` of its records are on their way to the dead-letter topic, ``letter_trouble`` is what stands in the way (None: nothing).
     ``diverting`` are on their way to an overflow topic. ``suspects`` records at its head are being searched for poison, ``retry`` is the failed flush that keeps it waiting.

@@ -73,6 +73,7 @@ class Partition:
     offset, None where there is none; ``fences`` counts how often in a row another one was found there. ``assignment`` is the epoch in which the client was
     assigned it.
     ``held_since`` is since when it is held for want of room, ``standing_since`` since when its queue was not empty, where the time in it is bounded (see :mod:`sidecar.core.expiry`).
+    ``last_timestamp`` is that of the last polled record; where later ones were refused or given back, that of the first of those.
     ``requested`` is the last offset that a commit was asked for, ``committed`` the last that was acknowledged.
     """
 
@@ -266,6 +267,9 @@ class EngineState:
 
     def release(self, chunk: Chunk, reason: ReleaseReason) -> None:
         """Give the records of ``chunk`` the outcome released."""
+        partition, stamp = self.current(chunk), chunk.timestamps[0]
+        if partition is not None and partition.last_timestamp is not None and stamp >= 0:
+            partition.last_timestamp = min(partition.last_timestamp, stamp)
         self.books.release(chunk, reason)
         self.actions.append(Released(chunk.tp, len(chunk), reason))
 

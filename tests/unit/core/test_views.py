@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sidecar.core.events import PartitionFailed
-from sidecar.core.results import Poison, Retriable
+from sidecar.core.results import FailureAction, Poison, RecordFailure, Retriable
 from sidecar.core.snapshot import PartitionView, RetryView
 from tests.unit.core.examples import SMALL, T0, T1, Bench, chunk
 
@@ -62,3 +64,26 @@ def test_what_stopped_a_partition_is_a_kind_and_not_only_a_text() -> None:
     bench = Bench(SMALL, T0)
     bench.tell(PartitionFailed(T0, "not in the log"))
     assert (view(bench).stopped_by, view(bench).stopped) == ("offset_out_of_range", "not in the log")
+
+
+def age_bound(bench: Bench) -> int | None:
+    """Return the timestamp that the lag in seconds goes by while nothing is here."""
+    assert view(bench).oldest_wall_ms is None
+    return view(bench).last_wall_ms
+
+
+def test_of_a_stopped_partition_the_lag_goes_by_the_first_record_that_was_given_back() -> None:
+    bench = Bench(SMALL, T0)
+    bench.poll(replace(chunk(offsets=range(20)), timestamps=range(1_000, 21_000, 1_000)))
+    bench.land(1, Poison("answered 422", named=(RecordFailure(T0, 2, FailureAction.REJECT, "422"),)))
+    bench.land(2)
+    assert bench.committable() == 2
+    bench.land(3, Poison("answered 422"))
+    assert view(bench).stopped is not None
+    assert age_bound(bench) == 3_000
+
+
+def test_of_a_partition_whose_records_found_no_room_the_lag_goes_by_the_first_of_them() -> None:
+    bench = Bench(SMALL, T0, T1)
+    bench.poll(chunk(T1, range(100)), replace(chunk(T0, range(3)), timestamps=[1_000, 5_000, 9_000]))
+    assert age_bound(bench) == 1_000
