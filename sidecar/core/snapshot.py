@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from sidecar.core.cost_fit import Cost
 from sidecar.core.decisions import Decision
+from sidecar.core.hold_reasons import HoldReason
 from sidecar.core.records import TopicPartition
 
 
@@ -78,6 +79,13 @@ class PartitionView:
     def here(self) -> int:
         """Records that were polled and have no outcome yet."""
         return self.buffered + self.in_flight + self.diverting
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing to commit. Where the downstream keeps offsets there may not be for long: it has not told one, or one that is behind Kafka's."""
+        if self.committable is None or HoldReason.POSITION.value in self.holds:
+            return True
+        return self.committed is not None and self.committable <= self.committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,4 +170,4 @@ class Snapshot:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is here any more, and everything that may be committed is acknowledged."""
-        return not self.buffer_records and all(view.committable in (None, view.committed) for view in self.partitions)
+        return not self.buffer_records and all(view.is_settled for view in self.partitions)

@@ -159,3 +159,19 @@ def test_a_log_that_was_cut_goes_on_further_back_and_overwrites_what_the_downstr
     bench.poll(chunk(offsets=range(20, 30)))
     assert expected(bench) == [1_000]
     assert (bench.engine.epoch(T0), bench.committable()) == (2, 20)
+
+
+def test_of_a_partition_whose_offset_is_not_known_yet_nothing_is_left_to_commit() -> None:
+    bench = Bench(STORING)
+    bench.tell(Assigned({T0: 7}, [T0]))
+    assert bench.shot.is_settled
+
+
+def test_where_the_downstream_is_behind_kafka_nothing_is_left_to_commit_once_all_is_delivered() -> None:
+    bench = Bench(STORING)
+    bench.tell(Assigned({T0: 100}))
+    bench.tell(Located({T0: 40}, {T0: 1}))
+    bench.poll(chunk(offsets=range(40, 50)))
+    assert not bench.shot.is_settled
+    bench.land(1)
+    assert bench.shot.is_settled
