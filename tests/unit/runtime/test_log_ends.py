@@ -46,3 +46,15 @@ def test_a_partition_without_an_answer_keeps_its_last_end_only_while_it_is_ours(
 
     assert half_answered == {P0: 10, P1: 25}
     assert watch.latest.offsets == {P1: 25}
+
+
+def test_ends_to_which_no_broker_answers_any_more_are_as_old_as_the_last_answer() -> None:
+    brokers, clock = Brokers(), Clock()
+    watch = LogEndsWatch(brokers, lambda: [P0], clock)
+    brokers.known = {P0: 10}
+    watch.ask()
+    answered_at, clock.now = clock.now, clock.now + 60.0
+    brokers.known = {}
+    watch.ask()
+
+    assert watch.latest == LogEnds({P0: 10}, answered_at)
