@@ -45,6 +45,10 @@ def polled(values: str = "0+1000x9000") -> Series:
     return series("records_polled_total", values, topic="orders")
 
 
+def dead_lettered(topic: str) -> Series:
+    return series("records_dead_lettered_total", "0+1x9000", topic=topic)
+
+
 def flushes(outcome: str, values: str) -> Series:
     return series("flush_duration_seconds_count", values, outcome=outcome)
 
@@ -162,6 +166,15 @@ CASES = [
     # Stuck
     Case("a partition stopped at a poison record", [verdict("poison_head")], "5m", [STUCK]),
     Case("a partition stopped by a policy", [verdict("stuck")], "5m", [STUCK]),
+    Case("poison is found and dead-lettered again and again", [verdict("poison_head"), polled(), dead_lettered("orders")], "5m"),
+    Case(
+        "poison is found and dropped again and again",
+        [verdict("poison_head"), polled(), dropped("0+1x100", "poison", "poison")],
+        "5m",
+        [("UnintentionalDrops", "warning")],
+    ),
+    Case("only that of another topic is", [verdict("poison_head"), polled(), dead_lettered("clicks")], "5m", [STUCK]),
+    Case("a partition stopped by another policy beside it", [verdict("stuck"), polled(), dead_lettered("orders")], "5m", [STUCK]),
     Case("a partition that is held by its operator", [verdict("held_by_operator")], "5m"),
     Case("the same record is first for a quarter of an hour", lag("0+60x15"), "14m", [BEHIND, STUCK]),
     Case(

@@ -55,8 +55,24 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
 - alert: KafkaSidecarPartitionStuck
   expr: |
     max by (cluster, namespace, group, topic, partition) (
-      {{ include "kafka-sidecar.of" (dict "root" $ "expr" `sidecar_verdict{verdict=~"poison_head|stuck"}`) }}
+      {{ include "kafka-sidecar.of" (dict "root" $ "expr" `sidecar_verdict{verdict="stuck"}`) }}
     ) > 0
+    or
+    (
+      max by (cluster, namespace, group, topic, partition) (
+        {{ include "kafka-sidecar.of" (dict "root" $ "expr" `sidecar_verdict{verdict="poison_head"}`) }}
+      ) > 0
+      unless on (cluster, namespace, group, topic)
+      (
+        sum by (cluster, namespace, group, topic) (
+          {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "increase(sidecar_records_dead_lettered_total[%s])" .window)) }}
+        ) > 0
+        or
+        sum by (cluster, namespace, group, topic) (
+          {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf `increase(sidecar_records_dropped_total{reason="poison"}[%s])` .window)) }}
+        ) > 0
+      )
+    )
     or
     (
       group_topic_partition:sidecar_lag_seconds:max{{ $chosen }} - group_topic_partition:sidecar_lag_seconds:max{{ $chosen }} offset {{ .window }}
