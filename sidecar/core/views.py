@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf
+from typing import NamedTuple
 
 from sidecar.core.config import Ordering
 from sidecar.core.flush_control import FlushControl
@@ -13,10 +14,19 @@ from sidecar.core.snapshot import FlowView, OverflowView, PartitionView, RetryVi
 from sidecar.core.state import EngineState, Flight, Partition
 
 
+class Leaving(NamedTuple):
+    """The chunks of a partition on their way to the downstream, to an overflow topic, and to the dead-letter topic."""
+
+    flying: list[Chunk]
+    diverted: list[Chunk]
+    condemned: list[Chunk]
+
+
 def snapshot(state: EngineState, holds: Holds, now: float) -> Snapshot:
     """Describe the engine at ``now``."""
     flying = _by_partition(chunk for flight in state.flights.values() for chunk in flight.batch.chunks)
     diverted = _by_partition(divert.chunk for divert in state.diversions)
+    condemned = _by_partition(letter.chunk for letter in state.letters.values())
     failed = {
         chunk.tp: flight for flight in state.flights.values() if flight.failure is not None for chunk in flight.batch.chunks
     }
@@ -29,7 +39,9 @@ def snapshot(state: EngineState, holds: Holds, now: float) -> Snapshot:
         max_bytes=state.buffer.max_bytes,
         books=state.books.view(state.buffer),
         partitions=tuple(
-            _partition(state, holds, p, (flying.get(tp, []), diverted.get(tp, [])), _retry(failed.get(tp), now))
+            _partition(
+                state, holds, p, Leaving(*(by.get(tp, []) for by in (flying, diverted, condemned))), _retry(failed.get(tp), now)
+            )
             for tp, p in sorted(state.partitions.items())
         ),
         flow=_flow(state, now),
@@ -60,10 +72,10 @@ def _retry(flight: Flight | None, now: float) -> RetryView | None:
 
 
 def _partition(
-    state: EngineState, holds: Holds, partition: Partition, leaving: tuple[list[Chunk], list[Chunk]], retry: RetryView | None
+    state: EngineState, holds: Holds, partition: Partition, leaving: Leaving, retry: RetryView | None
 ) -> PartitionView:
-    """Describe ``partition``; ``leaving`` are its chunks on their way to the downstream, and to an overflow topic."""
-    ledger, (flying, diverted) = partition.ledger, leaving
+    """Describe ``partition``, of which ``leaving`` is on its way out."""
+    ledger = partition.ledger
     return PartitionView(
         tp=partition.tp,
         epoch=partition.epoch,
@@ -71,25 +83,25 @@ def _partition(
         committed=partition.committed,
         committable=ledger.committable,
         buffered=state.buffer.queued(partition.tp),
-        in_flight=sum(map(len, flying)),
-        oldest_wall_ms=_oldest(state, partition, flying + diverted),
+        in_flight=sum(map(len, leaving.flying)),
+        oldest_wall_ms=_oldest(state, partition, [chunk for chunks in leaving for chunk in chunks]),
         last_wall_ms=partition.last_timestamp,
         holds=tuple(reason.value for reason in holds.reasons.get(partition.tp, ())),
         stopped=partition.stopped,
         stopped_by=None if partition.stopped_by is None else partition.stopped_by.value,
         suspects=0 if partition.suspect is None else partition.suspect.left,
         retry=retry,
-        letters=sum(letter.chunk.tp == partition.tp for letter in state.letters.values()) if state.letters else 0,
-        diverting=sum(map(len, diverted)),
+        letters=len(leaving.condemned),
+        diverting=sum(map(len, leaving.diverted)),
         overflow_trouble=state.diversions.trouble_of(partition.policy.overflow_topic or ""),
         letter_trouble=state.waits_for_letters.get(partition.tp),
     )
 
 
-def _oldest(state: EngineState, partition: Partition, flying: list[Chunk]) -> int | None:
+def _oldest(state: EngineState, partition: Partition, leaving: list[Chunk]) -> int | None:
     """Return the timestamp of the record with the lowest offset that is here."""
     head = state.buffer.head(partition.tp)
-    here = flying if head is None else [*flying, head]
+    here = leaving if head is None else [*leaving, head]
     current = [chunk for chunk in here if chunk.epoch == partition.epoch]
     return min(current, key=lambda chunk: chunk.start).timestamps[0] if current else None
 

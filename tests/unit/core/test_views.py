@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from sidecar.core.config import DeadLetterRules
 from sidecar.core.events import PartitionFailed
 from sidecar.core.results import FailureAction, Poison, RecordFailure, Retriable
 from sidecar.core.snapshot import PartitionView, RetryView
@@ -52,6 +53,16 @@ def test_a_limited_rate_is_told_from_a_failure(bench: Bench, failure: Retriable,
 def test_suspects_are_counted_while_poison_is_searched_for(bench: Bench) -> None:
     bench.land(1, Poison("answered 422"))
     assert view(bench).suspects == 10
+
+
+def test_a_record_that_waits_for_its_dead_letter_is_the_oldest_that_is_here() -> None:
+    bench = Bench(replace(SMALL, dead_letters=DeadLetterRules()), T0)
+    bench.poll(chunk(offsets=[5]))
+    bench.wait_for_due()
+    bench.land(1, Poison("answered 422"))
+    assert (view(bench).letters, view(bench).oldest_wall_ms) == (1, 1_000)
+    bench.poll(replace(chunk(offsets=[6]), timestamps=[7_000]))
+    assert (view(bench).buffered, view(bench).oldest_wall_ms) == (1, 1_000)
 
 
 def test_what_stopped_a_partition_is_a_kind_and_not_only_a_text() -> None:
