@@ -2,7 +2,7 @@
 
 What is in flight stays accounted here until its outcome is known: :meth:`BoundedBuffer.take` moves records from
 *queued* to *in flight*, :meth:`~BoundedBuffer.settle` frees them, :meth:`~BoundedBuffer.put_back` returns them
-to the head of their partition. ``size`` and ``utilization`` cover both.
+to the head of their partition, in order. ``size`` and ``utilization`` cover both.
 
 The limits are kept exactly: a push that does not fit is accepted as far as it fits. One exception makes
 progress possible at all: a record larger than the limit is accepted when nothing else is here.
@@ -10,9 +10,11 @@ progress possible at all: a record larger than the limit is accepted when nothin
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import accumulate, islice
+from operator import attrgetter
 
 from sidecar.core.errors import AccountingError
 from sidecar.core.records import Chunk, TopicPartition, record_bytes
@@ -163,10 +165,14 @@ class BoundedBuffer:
         self._hold(chunk.tp, -len(chunk), -chunk.nbytes)
 
     def put_back(self, chunks: list[Chunk]) -> None:
-        """Return chunks of one partition, in offset order, from in flight to the head of its queue."""
+        """Return chunks of one partition, in offset order, from in flight to their place in its queue: its head, but for earlier ones that were put back before."""
         for chunk in reversed(chunks):
             self._land(chunk)
-            self._queues.setdefault(chunk.tp, deque()).appendleft(chunk)
+            queue = self._queues.setdefault(chunk.tp, deque())
+            if queue and queue[0].start < chunk.start:
+                insort(queue, chunk, key=attrgetter("start"))
+            else:
+                queue.appendleft(chunk)
             self._count(chunk.tp, len(chunk), chunk.nbytes)
 
     def drop_partition(self, tp: TopicPartition) -> list[Chunk]:

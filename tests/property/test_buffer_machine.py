@@ -120,7 +120,7 @@ class BufferMachine(RuleBasedStateMachine):
     def put_back(self) -> None:
         chunks = self.flying.pop()
         self.buffer.put_back(chunks)
-        self.queued[chunks[0].tp][:0] = records_of(chunks)
+        self.queued[chunks[0].tp] = sorted(self.queued[chunks[0].tp] + records_of(chunks))
 
     @rule(tp=TPS)
     def drop_partition(self, tp: TopicPartition) -> None:

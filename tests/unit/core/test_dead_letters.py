@@ -12,7 +12,7 @@ from sidecar.core.actions import BreakerChanged, DeadLetter, DeadLettered, DeadL
 from sidecar.core.breaker import BreakerState
 from sidecar.core.config import DeadLetterRules, EngineConfig, FlushLimits, RetryLimits
 from sidecar.core.events import DeadLetterFinished, DrainRequested, Located, Lost, RevokeBegun
-from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Said
+from sidecar.core.results import Delivered, FailureAction, Partial, Poison, RecordFailure, Result, Retriable, Said, Systemic
 from tests.unit.core.examples import SMALL, T0, T1, T2, Bench, chunk, offsets_of, only, started
 
 LETTERS = replace(SMALL, dead_letters=DeadLetterRules())
@@ -97,6 +97,19 @@ def test_a_record_that_an_outage_refused_is_tried_once_more_and_delivered_though
         bench.land(flight)
     assert (landed(bench), letters(bench)) == ([1, 2, 0], [])
     assert bench.committable() == 3
+
+
+def test_records_that_an_outage_refuses_when_they_are_tried_once_more_are_delivered_in_order() -> None:
+    bench = flying(records=3)
+    bench.wait_for_due()
+    answers: list[Result] = [*[Poison("422")] * 4, Delivered(), *[Systemic("refused")] * 2]
+    for answer in answers:
+        bench.land(bench.flushed()[-1].flight, answer)
+        while bench.shot.flow.breaker == "open":
+            bench.wait_for_due()
+    assert started(bench.flushed())[-4:] == [(T0, [0]), (T0, [1]), (T0, [0]), (T0, [1])]
+    bench.land(bench.flushed()[-1].flight)
+    assert (landed(bench), bench.committable()) == ([2, 0, 1], 3)
 
 
 def test_a_record_that_is_to_be_tried_once_more_is_due_at_once_when_a_flush_that_hangs_leaves_its_place() -> None:
