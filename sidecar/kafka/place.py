@@ -4,6 +4,9 @@ Taken by the thread that owns the consumer, and only between or at the end of it
 generation in which another member can have it. So the metadata of a place are never of a generation in which another member has one of its partitions: that is
 what makes the broker refuse the transaction of an owner that was replaced.
 
+A member that the group has forgotten may hear of it long before the callback that takes its partitions away. Its metadata then have neither a member nor, it may be, a
+generation, and those the broker takes of anybody, as of clients that are in no group. So who has no member id has no partitions.
+
 With the new group protocol the member's epoch moves on without a callback, so the place is taken anew every :data:`EVERY` seconds, too.
 """
 
@@ -25,6 +28,9 @@ class Member(Protocol):
     def consumer_group_metadata(self) -> object:
         """Return the client's token of its place."""
 
+    def memberid(self) -> str | None:
+        """Return the name that the group has given us; None or empty where it knows us no more."""
+
 
 class Place:
     """Holds what was published last; any thread may read it."""
@@ -35,8 +41,9 @@ class Place:
         self._taken_at = float("-inf")
 
     def take(self, consumer: Member, epochs: Mapping[TopicPartition, int], now: float) -> None:
-        """Publish that ``epochs`` are ours."""
-        self.published = Membership(consumer.consumer_group_metadata(), epochs)
+        """Publish that ``epochs`` are ours, if the group knows us. Asked after the metadata: a member that was forgotten gets no new name before its callback."""
+        metadata = consumer.consumer_group_metadata()
+        self.published = Membership(metadata, epochs if consumer.memberid() else {})
         self._taken_at = now
 
     def renew(self, consumer: Member, now: float) -> None:
