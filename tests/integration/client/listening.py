@@ -11,7 +11,7 @@ from sidecar.core.records import Chunk, TopicPartition
 class Notes:
     """Implements :class:`sidecar.runtime.client.Listener`.
 
-    ``on_revoking`` runs inside the revocation. ``fail`` is raised by every callback when it is set, against the contract.
+    ``on_revoking`` runs inside the revocation, ``on_moved`` when a partition is moved. ``fail`` is raised by every callback when it is set, against the contract.
     """
 
     def __init__(self) -> None:
@@ -25,6 +25,7 @@ class Notes:
         self.moves: list[tuple[TopicPartition, int]] = []
         self.stops: dict[TopicPartition, str] = {}
         self.on_revoking: Callable[[Sequence[TopicPartition]], None] = lambda _tps: None
+        self.on_moved: Callable[[TopicPartition], None] = lambda _tp: None
         self.fail: Exception | None = None
 
     def took(self, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
@@ -59,6 +60,7 @@ class Notes:
 
     def moved(self, tp: TopicPartition, offset: int) -> None:
         self.moves.append((tp, offset))
+        self.on_moved(tp)
 
     def stopped(self, tp: TopicPartition, reason: str) -> None:
         self.stops[tp] = reason

@@ -150,6 +150,17 @@ def test_a_paused_partition_whose_offset_is_out_of_range_moves_on_once_it_is_res
     assert [value for chunk in chunks for value in chunk.values] == [b"a", b"b"]
 
 
+def test_a_partition_is_fetched_from_where_the_listener_resumes_it_when_it_hears_of_the_move(cluster: MockCluster) -> None:
+    cluster.produce(P0, b"a", b"b", b"c")
+    cluster.commit(GROUP, {P0: 1000})
+    with Member(cluster, policy="latest") as member:
+        member.notes.on_moved = lambda tp: member.client.resume({tp: 1})  # where the first record is that has no outcome
+        chunks = member.poll_records(2)
+
+    assert member.notes.moves == [(P0, 3)]
+    assert [value for chunk in chunks for value in chunk.values] == [b"b", b"c"]
+
+
 class Overtaken:
     """A log of which retention left offsets 40 to 50, and a group that stands at 10 in it."""
 
