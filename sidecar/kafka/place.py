@@ -41,12 +41,19 @@ class Place:
         self._taken_at = float("-inf")
 
     def take(self, consumer: Member, epochs: Mapping[TopicPartition, int], now: float) -> None:
-        """Publish that ``epochs`` are ours, if the group knows us. Asked after the metadata: a member that was forgotten gets no new name before its callback."""
-        metadata = consumer.consumer_group_metadata()
-        self.published = Membership(metadata, epochs if consumer.memberid() else {})
-        self._taken_at = now
+        """Publish that ``epochs`` are ours."""
+        self._publish(consumer.consumer_group_metadata(), epochs, now)
 
     def renew(self, consumer: Member, now: float) -> None:
-        """Publish newer metadata for the same partitions, if the last are old."""
+        """Publish newer metadata for the same partitions, if the last are old and the group knows us; not from inside a callback.
+
+        The name is asked for after the metadata, since a member that was forgotten gets no new one before its callback. Inside the callbacks of ``close()`` that question can
+        wait for ever.
+        """
         if self.published is not None and now >= self._taken_at + EVERY:
-            self.take(consumer, self.published.epochs, now)
+            metadata = consumer.consumer_group_metadata()
+            self._publish(metadata, self.published.epochs if consumer.memberid() else {}, now)
+
+    def _publish(self, metadata: object, epochs: Mapping[TopicPartition, int], now: float) -> None:
+        self.published = Membership(metadata, epochs)
+        self._taken_at = now
