@@ -203,7 +203,7 @@ class Dispatch:
         while taken := state.buffer.take(partition.tp, records, nbytes):
             kept = self._expiry.fresh(partition, taken, now)
             fresh += kept
-            if kept is taken:
+            if kept == taken:
                 break
             records -= sum(map(len, kept))
             nbytes -= sum(chunk.nbytes for chunk in kept)

@@ -88,3 +88,12 @@ def test_whole_chunks_and_runs_of_them_expire_and_records_without_a_timestamp_ne
     it.wait_for_due()
     assert started(it.actions) == [(T1, [1]), (T1, [2])] or started(it.actions) == [(T1, [1, 2])]
     assert it.shot.books.dropped == {("orders", "expired"): 7}
+
+
+@pytest.mark.parametrize("policy", [Policy(Strategy.DROP_NEWEST, max_wait=60.0), Policy(Strategy.DROP_NEWEST, max_age=60.0)])
+def test_where_nothing_expires_no_chunk_is_divided_for_the_last_tenth_of_a_batch(policy: Policy) -> None:
+    large = FlushLimits(first_batch=100, max_batch=100, max_in_flight=1)
+    it = Bench(EngineConfig(max_messages=1_000, policy=lambda _: policy, flush=large), T0)
+    chunks = [replace(chunk(T0, range(n, n + 23)), polled_wall_ms=WALL, timestamps=[WALL] * 23) for n in range(0, 230, 23)]
+    it.poll(*chunks)
+    assert [len(each) for each in it.flushed()[0].batch.chunks] == [23, 23, 23, 23]
