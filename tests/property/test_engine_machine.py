@@ -327,9 +327,9 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(tp=TPS, back=st.integers(1, 10), chance=RARELY)
     def cut_the_log(self, tp: TopicPartition, back: int, chance: int) -> None:
-        """Let the client go on further back, when it is told to; the same records count as new ones then."""
+        """Let the client go on further back, when it is told to; the same records count as new ones then. It says so from inside a poll only."""
         at = self.positions.get(tp, 0)
-        if chance or not at or tp in self.leaving or tp in self.paused or tp in self.engine.stopped:
+        if chance or not at or not self.engine.polling or tp in self.leaving or tp in self.paused or tp in self.engine.stopped:
             return
         self.positions[tp] = max(0, at - back)
         self.paused.add(tp)

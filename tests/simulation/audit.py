@@ -90,7 +90,7 @@ class Audit:
         for action in actions:
             self._act(action)
         self._look(now)
-        self._check_resumed(event, actions)
+        self._check_resumed(actions)
 
     def committed(self, tp: TopicPartition, offer: CommitOffset) -> None:
         """Check one commit: I1 (nothing without an outcome is passed), I2 (ours, this epoch, never back)."""
@@ -253,11 +253,9 @@ class Audit:
             return sorted(offsets, key=log.hash_of)[-drop.records :]
         return [at for at in offsets if (drop.tp, epoch, at) not in self._outcomes]
 
-    def _check_resumed(self, event: Event, actions: Sequence[Action]) -> None:
-        """Check that a partition is resumed only when no reason to hold it is left; one that moves is sent to its place so, and paused there if need be."""
+    def _check_resumed(self, actions: Sequence[Action]) -> None:
+        """Check that a partition is resumed only when no reason to hold it is left."""
         resumed = {tp for action in actions if isinstance(action, Resume) for tp in action.positions}
-        if isinstance(event, Moved):
-            resumed.discard(event.tp)
         held = {view.tp: view.holds for view in self._shot.partitions if view.tp in resumed and view.holds}
         assert not held, f"resumed while held: {held}"
 
