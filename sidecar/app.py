@@ -107,12 +107,13 @@ class App:
         engine = Engine(config, Random())  # noqa: S311 -- spreads retries, keeps no secret
         kafka_log = KafkaLog(log, time.monotonic)
         letters = settings.dead_letter.topic
+        copies = letters is not None or has_overflow(settings)
         wanted = Wanted(
             settings.topics,
             settings.start,
             settings.on_offset_out_of_range,
-            with_headers=kind.needs_headers or letters is not None or has_overflow(settings),
-            with_timestamps=kind.needs_timestamps or letters is not None or has_overflow(settings) or has_max_age(settings),
+            with_headers=kind.needs_headers or copies,
+            with_timestamps=kind.needs_timestamps or copies or has_max_age(settings),
             with_place=kind.commits_with_records,
             starts_told=kind.stored_offsets is not None,
             login=login_changed(settings),

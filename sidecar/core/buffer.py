@@ -168,11 +168,7 @@ class BoundedBuffer:
         """Return chunks of one partition, in offset order, from in flight to their place in its queue: its head, but for earlier ones that were put back before."""
         for chunk in reversed(chunks):
             self._land(chunk)
-            queue = self._queues.setdefault(chunk.tp, deque())
-            if queue and queue[0].start < chunk.start:
-                insort(queue, chunk, key=attrgetter("start"))
-            else:
-                queue.appendleft(chunk)
+            insort(self._queues.setdefault(chunk.tp, deque()), chunk, key=attrgetter("start"))
             self._count(chunk.tp, len(chunk), chunk.nbytes)
 
     def drop_partition(self, tp: TopicPartition) -> list[Chunk]:

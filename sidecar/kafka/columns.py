@@ -50,14 +50,19 @@ class Columns:
 
     def convert(self, messages: list[Message], now: float, wall_ms: int) -> list[Chunk]:
         """Return the chunks of ``messages``, none of them an error; the list may be reordered. Both times are when the poll began to gather them."""
+        return [
+            self._chunk(TopicPartition(topic, n), run, now, wall_ms)
+            for topic, some in self._by_topic(messages).items()
+            for n, run in _runs(some)
+        ]
+
+    def _by_topic(self, messages: list[Message]) -> dict[str, list[Message]]:
         if self._topic is not None:
-            return [self._chunk(TopicPartition(self._topic, n), run, now, wall_ms) for n, run in _runs(messages)]
+            return {self._topic: messages}
         by_topic: dict[str, list[Message]] = {}
         for message in messages:
             by_topic.setdefault(topic_of(message), []).append(message)
-        return [
-            self._chunk(TopicPartition(topic, n), run, now, wall_ms) for topic, some in by_topic.items() for n, run in _runs(some)
-        ]
+        return by_topic
 
     def _chunk(self, tp: TopicPartition, run: list[Message], now: float, wall_ms: int) -> Chunk:
         offsets = _offsets(run)
