@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,6 +44,16 @@ def delivered(sidecar: RunningSidecar) -> int:
     return int(status["books"]["delivered"])
 
 
+@contextmanager
+def a_flush_that_waits(it: Table) -> Iterator[None]:
+    """Have a transaction of ours under way: what is written at 200,000 rows a second may be there before anything is done to it."""
+    with closing(it.session()) as other:
+        other.execute(it.statement("LOCK TABLE {t} IN ACCESS EXCLUSIVE MODE").encode())
+        it.produce(LOAD)
+        wait_for(lambda: it.query(WAITS), "our transaction waits for the table", LONG)
+        yield
+
+
 def end(it: Table, sidecar: RunningSidecar, *missing: int) -> None:
     """Assert that it catches up and drains, and that everything is there once."""
     sidecar.wait_status(caught_up, "it is caught up", LONG)
@@ -66,7 +77,9 @@ def test_fault_42_a_database_that_crashes_under_load_has_every_record_once(it: T
             let_it_write(it, sidecar)
             it.server.crash()
             it.server.start()
-        it.produce(LOAD)
+        with a_flush_that_waits(it):
+            it.server.crash()
+        it.server.start()
         it.wait_rows(it.produced)
         end(it, sidecar)
         assert why(sidecar)
@@ -81,6 +94,8 @@ def test_fault_43_backends_that_are_terminated_in_a_loop_cost_no_record(it: Tabl
             it.terminate()
         it.produce(LOAD)
         for _ in range(50):
+            it.terminate()
+        with a_flush_that_waits(it):
             it.terminate()
         end(it, sidecar)
         assert it.count() > before
