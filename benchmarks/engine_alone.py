@@ -2,6 +2,7 @@
 
 - ``through``: every record is taken, flushed and delivered at once.
 - ``sampled``: the buffer is between its watermarks, so 1 in 10 is kept; the readings' records are those that are dropped.
+- ``sampled-one``: the same with one partition, so each poll is one chunk.
 
 Prints one JSON object, like :mod:`benchmarks.subject`.
 """
@@ -9,7 +10,7 @@ Prints one JSON object, like :mod:`benchmarks.subject`.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 
 from benchmarks.measure import PARTITIONS, value
@@ -25,7 +26,6 @@ from sidecar.core.results import Delivered
 
 RECORDS = 2_000_000
 TPS = [TopicPartition("records", number) for number in range(PARTITIONS)]
-RUN = POLL_RECORDS // PARTITIONS
 EVERY = 0.003
 """Seconds between two polls, as the engine is told: a rate of 660,000 records a second."""
 
@@ -46,17 +46,17 @@ def main() -> None:
 def through(meter: Meter) -> int:
     """Let records through; return how many."""
     engine = _engine(Policy())
-    polls = list(_polls(RECORDS))
+    polls = list(_polls(RECORDS, TPS))
     meter.begin()
     for number, chunks in enumerate(polls):
         _deliver(engine, Polled(chunks), number * EVERY)
     return engine.snapshot(len(polls) * EVERY).books.delivered[TPS[0].topic]
 
 
-def sampled(meter: Meter) -> int:
+def sampled(meter: Meter, tps: Sequence[TopicPartition] = TPS) -> int:
     """Let about one in ten through; return how many were dropped for that."""
     engines = [_engine(Policy(Strategy.SAMPLE, sample_rate=10)) for _ in range(FLOODS)]
-    filling, flood = list(_polls(FILLED)), list(_polls(FLOOD, FILLED))
+    filling, flood = list(_polls(FILLED, tps)), list(_polls(FLOOD, tps, FILLED))
     for engine in engines:
         for chunks in filling:
             engine.handle(Polled(chunks), 0.0)
@@ -73,7 +73,11 @@ def _dropped(engine: Engine) -> int:
     return engine.snapshot(0.0).books.dropped[TPS[0].topic, "sample"]
 
 
-HOW: Mapping[str, Callable[[Meter], int]] = {"through": through, "sampled": sampled}
+HOW: Mapping[str, Callable[[Meter], int]] = {
+    "through": through,
+    "sampled": sampled,
+    "sampled-one": lambda meter: sampled(meter, TPS[:1]),
+}
 
 
 def _engine(policy: Policy) -> Engine:
@@ -90,14 +94,15 @@ def _deliver(engine: Engine, event: Event, now: float) -> None:
         events += [FlushFinished(action.flight, Delivered(), 0.001) for action in actions if isinstance(action, StartFlush)]
 
 
-def _polls(records: int, after: int = 0) -> Iterator[list[Chunk]]:
-    keys = [b"%d" % number for number in range(RUN)]  # of which about a tenth is kept
-    values = [value(number) for number in range(RUN)]
-    stamps = [1_700_000_000_000] * RUN
+def _polls(records: int, tps: Sequence[TopicPartition], after: int = 0) -> Iterator[list[Chunk]]:
+    run = POLL_RECORDS // len(tps)
+    keys = [b"%d" % number for number in range(run)]  # of which about a tenth is kept
+    values = [value(number) for number in range(run)]
+    stamps = [1_700_000_000_000] * run
     nbytes = CHUNK_BYTES + accounted_bytes(keys, values, None)
     for number in range(after // POLL_RECORDS, (after + records) // POLL_RECORDS):
-        offsets = range(number * RUN, (number + 1) * RUN)
-        yield [Chunk(tp, 1, offsets, stamps, keys, values, None, offsets.stop, nbytes, 0.0, stamps[0]) for tp in TPS]
+        offsets = range(number * run, (number + 1) * run)
+        yield [Chunk(tp, 1, offsets, stamps, keys, values, None, offsets.stop, nbytes, 0.0, stamps[0]) for tp in tps]
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ class FlushFailed:
     retry_in: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Dropped:
     """Records of ``tp`` from ``start`` up to, not including, ``end``; ``overflow_topic`` is where they are instead (None: nowhere)."""
 

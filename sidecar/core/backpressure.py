@@ -30,7 +30,7 @@ from collections import Counter
 from sidecar.core.errors import IllegalTransition
 
 
-class State(enum.Enum):
+class State(enum.StrEnum):
     """How full the buffer is, with hysteresis."""
 
     NORMAL = "normal"
@@ -40,7 +40,7 @@ class State(enum.Enum):
     DRAINING = "draining"
 
 
-class Signal(enum.Enum):
+class Signal(enum.StrEnum):
     """What moves the machine: a level of pressure, or the wish to drain."""
 
     LOW = "low"
@@ -49,6 +49,9 @@ class Signal(enum.Enum):
     FULL = "full"
     DRAIN = "drain"
 
+
+_HOLDING = (State.CRITICAL, State.BLOCKED)
+_SHEDDING = (State.ELEVATED, *_HOLDING)
 
 _RISING = {
     Signal.LOW: State.NORMAL,
@@ -102,12 +105,12 @@ class Backpressure:
     @property
     def holds_blocking_topics(self) -> bool:
         """Whether partitions of ``block`` topics are held."""
-        return self.state in (State.CRITICAL, State.BLOCKED)
+        return self.state in _HOLDING
 
     @property
     def sheds_samples(self) -> bool:
         """Whether ``sample`` topics keep only 1 in N."""
-        return self.state in (State.ELEVATED, State.CRITICAL, State.BLOCKED)
+        return self.state in _SHEDDING
 
     @property
     def flushes_at_once(self) -> bool:

@@ -18,7 +18,7 @@ from sidecar.core.records import Chunk
 from sidecar.core.snapshot import BooksView
 
 
-class DropReason(enum.Enum):
+class DropReason(enum.StrEnum):
     """Why a record was dropped on purpose; the offset moves past it."""
 
     DROP_OLDEST = "drop_oldest"
@@ -38,7 +38,7 @@ OVERFLOWS: Mapping[Strategy, DropReason] = {
 """Why records go to an overflow topic for want of room. ``sample`` has none: what it leaves out is stood for by what it keeps."""
 
 
-class ReleaseReason(enum.Enum):
+class ReleaseReason(enum.StrEnum):
     """Why a record was given back uncommitted; whoever owns the partition next polls it again."""
 
     REVOKED = "revoked"
@@ -59,10 +59,6 @@ class Books:
         self.dropped: Counter[tuple[str, DropReason]] = Counter()
         self.diverted: Counter[tuple[str, DropReason]] = Counter()
         self.released: Counter[tuple[str, ReleaseReason]] = Counter()
-
-    def drop(self, topic: str, records: int, reason: DropReason) -> None:
-        """Count ``records`` of ``topic`` as dropped."""
-        self.dropped[topic, reason] += records
 
     def may_divert(self, topic: str, policy: Policy) -> None:
         """Begin to count what goes to the overflow topic of ``topic``, at 0."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import Counter, deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from operator import attrgetter
 
@@ -21,6 +22,16 @@ from sidecar.core.records import Chunk, TopicPartition, record_bytes
 
 NEARLY_ALL = 0.9
 """The share of the records or bytes that were asked for which is as good as all of them: to divide a chunk costs as much as some thousand records do elsewhere."""
+
+
+@dataclass(slots=True)
+class _Lane:
+    """What is here of one partition: its ``queue`` with ``queued`` records in it, and how many ``records`` and bytes with those in flight."""
+
+    queue: deque[Chunk] = field(default_factory=deque)
+    queued: int = 0
+    records: int = 0
+    nbytes: int = 0
 
 
 class BoundedBuffer:
@@ -38,9 +49,7 @@ class BoundedBuffer:
         self.in_flight_records = 0
         self.in_flight_bytes = 0
         self.active: Counter[str] = Counter()
-        self._queues: dict[TopicPartition, deque[Chunk]] = {}
-        self._counts: dict[TopicPartition, int] = {}
-        self._held: dict[TopicPartition, list[int]] = {}
+        self._lanes: dict[TopicPartition, _Lane] = {}
 
     @property
     def size(self) -> int:
@@ -74,8 +83,8 @@ class BoundedBuffer:
 
     def usage(self, tp: TopicPartition) -> float:
         """Return what ``tp`` takes of the buffer, by the fuller of the two limits: queued and in flight."""
-        records, nbytes = self._held.get(tp, (0, 0))
-        return max(records / self.max_records, nbytes / self.max_bytes)
+        lane = self._lanes.get(tp)
+        return 0.0 if lane is None else max(lane.records / self.max_records, lane.nbytes / self.max_bytes)
 
     @property
     def is_full(self) -> bool:
@@ -89,18 +98,25 @@ class BoundedBuffer:
 
     def queued(self, tp: TopicPartition) -> int:
         """Count the queued records of ``tp``."""
-        return self._counts.get(tp, 0)
+        lane = self._lanes.get(tp)
+        return 0 if lane is None else lane.queued
 
     def head(self, tp: TopicPartition) -> Chunk | None:
         """Return the oldest queued chunk of ``tp``."""
-        queue = self._queues.get(tp)
-        return queue[0] if queue else None
+        lane = self._lanes.get(tp)
+        return lane.queue[0] if lane is not None and lane.queue else None
 
     def push(self, chunk: Chunk) -> int:
         """Queue as many records from the front of ``chunk`` as fit; return how many."""
-        fitting = self._fitting(chunk)
+        records = len(chunk)
+        if records <= self.max_records - self.size and chunk.nbytes <= self.max_bytes - self.nbytes:
+            self._append(chunk, records)
+            return records
+        fitting = _prefix(chunk, self.room_records, self.room_bytes)
+        if fitting == 0 and self.is_empty:
+            fitting = 1
         if fitting:
-            self._append(chunk if fitting == len(chunk) else chunk.slice(0, fitting))
+            self._append(chunk.slice(0, fitting), fitting)
         return fitting
 
     def push_evicting(self, chunk: Chunk, victims: Iterator[TopicPartition]) -> tuple[int, list[Chunk]]:
@@ -125,97 +141,96 @@ class BoundedBuffer:
 
         A chunk is not divided for the last of them: once there are :data:`NEARLY_ALL` by one of the limits, what does not fit into it as a whole stays.
         """
-        queue = self._queues.get(tp)
+        lane = self._lanes.get(tp)
         taken: list[Chunk] = []
         few = max_records - int(max_records * NEARLY_ALL)
         little = max_bytes * (1 - NEARLY_ALL)
-        while queue and max_records > 0:
-            by_count, by_bytes = len(queue[0]) > max_records, queue[0].nbytes > max_bytes
+        while lane is not None and lane.queue and max_records > 0:
+            head = lane.queue[0]
+            by_count, by_bytes = len(head) > max_records, head.nbytes > max_bytes
             if taken and ((by_count and max_records <= few) or (by_bytes and max_bytes <= little)):
                 break
-            chunk = self._pop_head(tp, queue, max_records, max_bytes)
+            chunk = self._pop_head(lane, max_records, max_bytes)
             if chunk is None:
                 break
             taken.append(chunk)
             max_records -= len(chunk)
             max_bytes -= chunk.nbytes
-            self.in_flight_records += len(chunk)
-            self.in_flight_bytes += chunk.nbytes
+            self._launch(chunk)
         return taken
 
     def take_newest(self, tp: TopicPartition, max_records: int) -> list[Chunk]:
         """Move up to ``max_records`` from the tail of ``tp`` to in flight; return them from the last chunk backwards."""
-        queue = self._queues.get(tp)
+        lane = self._lanes.get(tp)
         taken: list[Chunk] = []
-        while queue and max_records > 0:
-            chunk = queue.pop()
+        while lane is not None and lane.queue and max_records > 0:
+            chunk = lane.queue.pop()
             if len(chunk) > max_records:
                 rest, chunk = chunk.split(len(chunk) - max_records)
-                queue.append(rest)
+                lane.queue.append(rest)
             taken.append(chunk)
             max_records -= len(chunk)
-            self._count(tp, -len(chunk), -chunk.nbytes)
-            self.in_flight_records += len(chunk)
-            self.in_flight_bytes += chunk.nbytes
+            self._count(lane, -len(chunk), -chunk.nbytes)
+            self._launch(chunk)
         return taken
 
     def settle(self, chunk: Chunk) -> None:
         """Free a chunk that was taken, its outcome being known. Raises AccountingError if that much is not in flight."""
         self._land(chunk)
-        self._hold(chunk.tp, -len(chunk), -chunk.nbytes)
+        self._free(chunk.tp, self._lanes[chunk.tp], len(chunk), chunk.nbytes)
 
     def put_back(self, chunks: list[Chunk]) -> None:
         """Return chunks of one partition, in offset order, from in flight to their place in its queue: its head, but for earlier ones that were put back before."""
         for chunk in reversed(chunks):
             self._land(chunk)
-            insort(self._queues.setdefault(chunk.tp, deque()), chunk, key=attrgetter("start"))
-            self._count(chunk.tp, len(chunk), chunk.nbytes)
+            lane = self._lanes[chunk.tp]
+            insort(lane.queue, chunk, key=attrgetter("start"))
+            self._count(lane, len(chunk), chunk.nbytes)
 
     def drop_partition(self, tp: TopicPartition) -> list[Chunk]:
         """Remove and return what is queued of ``tp``; what is in flight stays."""
-        chunks = list(self._queues.pop(tp, ()))
-        for chunk in chunks:
-            self._count(tp, -len(chunk), -chunk.nbytes)
-            self._hold(tp, -len(chunk), -chunk.nbytes)
-        self._counts.pop(tp, None)
+        lane = self._lanes.get(tp)
+        if lane is None or not lane.queue:
+            return []
+        chunks, nbytes = list(lane.queue), sum(chunk.nbytes for chunk in lane.queue)
+        lane.queue.clear()
+        records = lane.queued
+        self._count(lane, -records, -nbytes)
+        self._free(tp, lane, records, nbytes)
         return chunks
 
     def clear(self) -> list[Chunk]:
         """Remove and return everything queued; what is in flight stays."""
-        return [chunk for tp in list(self._queues) for chunk in self.drop_partition(tp)]
+        return [chunk for tp in list(self._lanes) for chunk in self.drop_partition(tp)]
 
-    def _fitting(self, chunk: Chunk) -> int:
-        if len(chunk) <= self.max_records - self.size and chunk.nbytes <= self.max_bytes - self.nbytes:
-            return len(chunk)
-        fitting = _prefix(chunk, self.room_records, self.room_bytes)
-        return 1 if fitting == 0 and self.is_empty else fitting
+    def _append(self, chunk: Chunk, records: int) -> None:
+        lane, nbytes = self._lanes.get(chunk.tp), chunk.nbytes
+        if lane is None:
+            lane = self._lanes[chunk.tp] = _Lane()
+            self.active[chunk.tp.topic] += 1
+        lane.queue.append(chunk)
+        lane.records += records
+        lane.nbytes += nbytes
+        self._count(lane, records, nbytes)
 
-    def _append(self, chunk: Chunk) -> None:
-        queue = self._queues.get(chunk.tp)
-        if queue is None:
-            queue = self._queues[chunk.tp] = deque()
-        queue.append(chunk)
-        self._count(chunk.tp, len(chunk), chunk.nbytes)
-        self._hold(chunk.tp, len(chunk), chunk.nbytes)
-
-    def _count(self, tp: TopicPartition, records: int, nbytes: int) -> None:
-        self._counts[tp] = self._counts.get(tp, 0) + records
+    def _count(self, lane: _Lane, records: int, nbytes: int) -> None:
+        lane.queued += records
         self.queued_records += records
         self.queued_bytes += nbytes
 
-    def _hold(self, tp: TopicPartition, records: int, nbytes: int) -> None:
-        """Account for what a partition takes, queued or in flight."""
-        held = self._held.get(tp)
-        if held is None:
-            held = self._held[tp] = [0, 0]
-            self.active[tp.topic] += 1
-        held[0] += records
-        held[1] += nbytes
-        if not held[0]:
-            del self._held[tp]
+    def _free(self, tp: TopicPartition, lane: _Lane, records: int, nbytes: int) -> None:
+        """Take note that a partition has less here, and forget it when it has nothing."""
+        lane.records -= records
+        lane.nbytes -= nbytes
+        if not lane.records:
+            del self._lanes[tp]
             self.active[tp.topic] -= 1
             if not self.active[tp.topic]:
                 del self.active[tp.topic]
+
+    def _launch(self, chunk: Chunk) -> None:
+        self.in_flight_records += len(chunk)
+        self.in_flight_bytes += chunk.nbytes
 
     def _land(self, chunk: Chunk) -> None:
         if len(chunk) > self.in_flight_records or chunk.nbytes > self.in_flight_bytes:
@@ -226,14 +241,15 @@ class BoundedBuffer:
 
     def _evict_for(self, chunk: Chunk, victim: TopicPartition) -> Chunk:
         """Evict from the head of ``victim`` as much as ``chunk`` lacks, or its first chunk."""
-        head = self._queues[victim][0]
-        lacking = _prefix_of(head, len(chunk) - self.room_records, chunk.nbytes - self.room_bytes)
-        loss = self._pop_head(victim, self._queues[victim], lacking, float("inf"))
+        lane = self._lanes[victim]
+        lacking = _prefix_of(lane.queue[0], len(chunk) - self.room_records, chunk.nbytes - self.room_bytes)
+        loss = self._pop_head(lane, lacking, float("inf"))
         assert loss is not None, "a prefix has at least one record"  # noqa: S101 -- our own mistake, never a user's
-        self._hold(victim, -len(loss), -loss.nbytes)
+        self._free(victim, lane, len(loss), loss.nbytes)
         return loss
 
-    def _pop_head(self, tp: TopicPartition, queue: deque[Chunk], max_records: int, max_bytes: float) -> Chunk | None:
+    def _pop_head(self, lane: _Lane, max_records: int, max_bytes: float) -> Chunk | None:
+        queue = lane.queue
         taken, rest = _divided(queue[0], max_records, max_bytes)
         if taken is None:
             return None
@@ -241,7 +257,7 @@ class BoundedBuffer:
             queue.popleft()
         else:
             queue[0] = rest
-        self._count(tp, -len(taken), -taken.nbytes)
+        self._count(lane, -len(taken), -taken.nbytes)
         return taken
 
 

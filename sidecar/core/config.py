@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
-class Strategy(enum.Enum):
+class Strategy(enum.StrEnum):
     """What happens to the records of a topic when the buffer is full (see :mod:`sidecar.core.intake`)."""
 
     BLOCK = "block"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 
-class HoldReason(enum.Enum):
+class HoldReason(enum.StrEnum):
     """Why no records are taken of a partition.
 
     ``POSITION`` waits for the offset that the downstream keeps, ``DEAD_LETTER`` for a dead letter that cannot be sent, ``OVERFLOW`` for its overflow topic. ``OPERATOR``, ``APP`` and ``QUIESCE`` are asked for and lifted by events, and hold every partition; the others follow from the engine's state.

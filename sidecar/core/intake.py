@@ -87,13 +87,18 @@ class Intake:
 
     def _accept(self, partition: Partition, chunk: Chunk) -> int:
         """Queue what fits or can be made room for, and enter it in the books and the ledger; return how many records."""
-        state = self._state
-        fitting = state.buffer.push(chunk)
-        evicted: list[Chunk] = []
+        fitting = self._state.buffer.push(chunk)
         if fitting < len(chunk):
-            rest = chunk.slice(fitting, len(chunk)) if fitting else chunk
-            more, evicted = state.buffer.push_evicting(rest, self._victims(partition))
-            fitting, state.overflowed = fitting + more, True
+            return self._accept_evicting(partition, chunk, fitting)
+        self._enter(partition, chunk)
+        return fitting
+
+    def _accept_evicting(self, partition: Partition, chunk: Chunk, fitting: int) -> int:
+        """Make room for what of ``chunk`` is not ``fitting``, which is queued."""
+        state = self._state
+        rest = chunk.slice(fitting, len(chunk)) if fitting else chunk
+        more, evicted = state.buffer.push_evicting(rest, self._victims(partition))
+        fitting, state.overflowed = fitting + more, True
         if fitting:
             self._enter(partition, chunk if fitting == len(chunk) else chunk.slice(0, fitting))
         self._lose(evicted)
@@ -182,7 +187,9 @@ class Intake:
             self._take_or_drop(partition, chunk, DropReason.DROP_NEWEST)
             return
         kept = sampled_indexes(chunk, rate)
-        self._drop_unsampled(chunk, len(chunk) - len(kept))
+        left_out = len(chunk) - len(kept)  # become gaps of the coverage of those that are kept
+        self._state.books.polled[chunk.tp.topic] += left_out
+        self._state.drop_some(chunk, left_out, DropReason.SAMPLE)
         if kept:
             self._take_or_drop(partition, chunk.pick(kept, chunk.weight * rate), DropReason.DROP_NEWEST)
         else:
@@ -190,20 +197,14 @@ class Intake:
 
     def _rate(self, partition: Partition, chunk: Chunk, now: float) -> int:
         """Return N of 1 in N for ``chunk``; 1 while there is no pressure. A rate that follows the downstream is learned then, too."""
-        state, rate = self._state, partition.policy.sample_rate
-        sheds = state.backpressure.sheds_samples
+        rate, sheds = partition.policy.sample_rate, self._state.backpressure.sheds_samples
         if rate is not None:
             return rate if sheds else 1
-        topic = partition.tp.topic
+        state, topic = self._state, partition.tp.topic
         auto = self._rates.setdefault(topic, AutoRate())
         auto.look(state.books.polled[topic], state.books.delivered[topic] + state.books.dead_lettered[topic], now)
         room = (1 - state.buffer.utilization) / (1 - state.config.low_watermark)
         return auto.next(len(chunk), min(1.0, room)) if sheds else 1
-
-    def _drop_unsampled(self, chunk: Chunk, records: int) -> None:
-        """Count the records that sampling left out; they have become gaps of the kept ones' coverage."""
-        self._state.books.polled[chunk.tp.topic] += records
-        self._state.drop_some(chunk, records, DropReason.SAMPLE)
 
 
 def blocked_too_long(partition: Partition, now: float) -> bool:

@@ -38,14 +38,14 @@ class Ledger:
 
     def track(self, chunk: Chunk) -> None:
         """Take note of polled records. Raises AccountingError when they begin below the position."""
-        position = self.position
+        position, start = self.position, chunk.start
         if position is None:
-            self.committable = chunk.start
-        elif chunk.start < position:
-            msg = f"{chunk.tp}: polled offset {chunk.start} again, position is {position}"
+            self.committable = start
+        elif start < position:
+            msg = f"{chunk.tp}: polled offset {start} again, position is {position}"
             raise AccountingError(msg)
-        elif chunk.start > position:
-            self._settle(position, chunk.start)
+        elif start > position:
+            self._settle(position, start)
         self.position = chunk.end
         self.outstanding += len(chunk)
         self._note_leader(chunk)

@@ -112,7 +112,7 @@ class Chunk:
         return Chunk(
             self.tp,
             self.epoch,
-            picked(self.offsets),
+            _offsets_at(self.offsets, indexes),
             picked(self.timestamps),
             keys,
             values,
@@ -147,6 +147,14 @@ class Chunk:
 
     def _bytes_before(self, index: int) -> int:
         return accounted_bytes(self.keys[:index], self.values[:index], None if self.headers is None else self.headers[:index])
+
+
+def _offsets_at(offsets: Sequence[int], indexes: Sequence[int]) -> Sequence[int]:
+    """Pick offsets. A range is slow to tell what is at an index; one of offsets has no step but 1."""
+    if isinstance(offsets, range):
+        start = offsets.start
+        return [start + index for index in indexes]
+    return [offsets[index] for index in indexes]
 
 
 UNREADABLE: Headers = ()

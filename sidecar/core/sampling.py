@@ -37,10 +37,10 @@ def sampled_indexes(chunk: Chunk, rate: int) -> list[int]:
     """Return the indexes of the records that sampling at 1 in ``rate`` keeps."""
     bound = HASHES // rate
     try:
-        return [index for index, number in enumerate(map(crc32, cast("Sequence[bytes]", chunk.keys))) if number < bound]
+        return [index for index, key in enumerate(cast("Sequence[bytes]", chunk.keys)) if crc32(key) < bound]
     except TypeError:  # a record has no key
         names = (b"%d" % offset if key is None else key for key, offset in zip(chunk.keys, chunk.offsets, strict=True))
-        return [index for index, number in enumerate(map(crc32, names)) if number < bound]
+        return [index for index, name in enumerate(names) if crc32(name) < bound]
 
 
 class AutoRate:

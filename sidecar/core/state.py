@@ -249,13 +249,13 @@ class EngineState:
         """Give the records of ``chunk`` the outcome dropped; ``overflow_topic`` is where they are instead."""
         if overflow_topic is not None:
             self.books.diverted[chunk.tp.topic, reason] += len(chunk)
-        self.books.drop(chunk.tp.topic, len(chunk), reason)
+        self.books.dropped[chunk.tp.topic, reason] += len(chunk)
         self.actions.append(Dropped(chunk.tp, chunk.start, chunk.end, len(chunk), reason, detail, overflow_topic))
 
     def drop_some(self, chunk: Chunk, records: int, reason: DropReason) -> None:
         """Give ``records`` of the records in the range of ``chunk`` the outcome dropped."""
         if records:
-            self.books.drop(chunk.tp.topic, records, reason)
+            self.books.dropped[chunk.tp.topic, reason] += records
             self.actions.append(Dropped(chunk.tp, chunk.start, chunk.end, records, reason))
 
     def divert(self, partition: Partition, chunk: Chunk, reason: DropReason) -> None:

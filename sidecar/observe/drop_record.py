@@ -75,7 +75,8 @@ class DropRecord:
             if last is not None and last.end == drop.start:
                 last.end, last.ended = drop.end, now
                 last.records += drop.records
-                self._ranges[last.tp, last.reason, last.start] = self._ranges.pop((last.tp, last.reason, last.start))
+                key = (last.tp, last.reason, last.start)
+                self._ranges[key] = self._ranges.pop(key)
                 return
             self._add(_Range(drop.tp, drop.reason, drop.start, drop.end, drop.records, now, now, drop.overflow_topic))
 

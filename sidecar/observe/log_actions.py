@@ -26,7 +26,6 @@ The other actions are the everyday work and are not logged.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Protocol
 
 from sidecar.core.actions import (
@@ -79,6 +78,10 @@ class LogActions:
         """Log what of ``actions`` is to be known, at ``now`` (monotonic seconds)."""
         for action in actions:
             match action:
+                case (
+                    Dropped() | FlushFailed() | DivertFailed() | DeadLettered() | DeadLetterFailed() | Released() | CommitFailed()
+                ):
+                    self._repeating(action, now)
                 case StateChanged():
                     self._state_changed(action)
                 case BreakerChanged():
@@ -91,10 +94,6 @@ class LogActions:
                     self._log.info("hold.ended", reason=action.reason.value, expired=action.expired)
                 case Finish():
                     self._finished(action)
-                case (
-                    FlushFailed() | Dropped() | DivertFailed() | DeadLettered() | DeadLetterFailed() | Released() | CommitFailed()
-                ):
-                    self._repeating(action, now)
 
     def catch_up(self, now: float) -> None:
         """Log what repeated since it was last said and whose interval is over; call it now and then, and once at the end."""
@@ -172,10 +171,10 @@ class LogActions:
 def _key(action: Repeating) -> tuple[object, ...]:
     """Return what makes two actions the same thing happening again."""
     match action:
-        case FlushFailed():
-            return FlushFailed, action.reason
         case Dropped() | Released():
             return type(action), action.tp, action.reason
+        case FlushFailed():
+            return FlushFailed, action.reason
         case DivertFailed():
             return DivertFailed, action.overflow_topic, action.error
         case DeadLettered():
@@ -189,7 +188,8 @@ def _key(action: Repeating) -> tuple[object, ...]:
 def _together(before: Repeating, after: Repeating) -> Repeating:
     """Return what stands for both: of drops the offsets that they lie in, else the later one."""
     if isinstance(before, Dropped) and isinstance(after, Dropped):
-        return replace(after, start=min(before.start, after.start), end=max(before.end, after.end))
+        start, end = min(before.start, after.start), max(before.end, after.end)
+        return Dropped(after.tp, start, end, after.records, after.reason, after.detail, after.overflow_topic)
     return after
 
 
