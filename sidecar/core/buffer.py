@@ -176,14 +176,12 @@ class BoundedBuffer:
 
     def settle(self, chunk: Chunk) -> None:
         """Free a chunk that was taken, its outcome being known. Raises AccountingError if that much is not in flight."""
-        self._land(chunk)
-        self._free(chunk.tp, self._lanes[chunk.tp], len(chunk), chunk.nbytes)
+        self._free(chunk.tp, self._land(chunk), len(chunk), chunk.nbytes)
 
     def put_back(self, chunks: list[Chunk]) -> None:
         """Return chunks of one partition, in offset order, from in flight to their place in its queue: its head, but for earlier ones that were put back before."""
         for chunk in reversed(chunks):
-            self._land(chunk)
-            lane = self._lanes[chunk.tp]
+            lane = self._land(chunk)
             insort(lane.queue, chunk, key=attrgetter("start"))
             self._count(lane, len(chunk), chunk.nbytes)
 
@@ -232,12 +230,15 @@ class BoundedBuffer:
         self.in_flight_records += len(chunk)
         self.in_flight_bytes += chunk.nbytes
 
-    def _land(self, chunk: Chunk) -> None:
-        if len(chunk) > self.in_flight_records or chunk.nbytes > self.in_flight_bytes:
-            msg = f"{chunk.tp}: {len(chunk)} records settled, {self.in_flight_records} in flight"
+    def _land(self, chunk: Chunk) -> _Lane:
+        lane, records = self._lanes.get(chunk.tp), len(chunk)
+        flying = 0 if lane is None else lane.records - lane.queued
+        if lane is None or records > flying or chunk.nbytes > self.in_flight_bytes:
+            msg = f"{chunk.tp}: {records} records settled, {flying} in flight"
             raise AccountingError(msg)
-        self.in_flight_records -= len(chunk)
+        self.in_flight_records -= records
         self.in_flight_bytes -= chunk.nbytes
+        return lane
 
     def _evict_for(self, chunk: Chunk, victim: TopicPartition) -> Chunk:
         """Evict from the head of ``victim`` as much as ``chunk`` lacks, or its first chunk."""

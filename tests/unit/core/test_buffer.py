@@ -118,6 +118,15 @@ def test_settling_frees_what_was_taken_and_refuses_more_than_that() -> None:
         buffer.settle(taken)
 
 
+def test_what_another_partition_has_in_flight_is_not_settled_for_this_one() -> None:
+    buffer = buffer_of((T0, range(4)), (T1, range(4)))
+    buffer.take(T1, 4, LARGE)
+    with pytest.raises(AccountingError, match=r"orders\[0\]: 4 records settled, 0 in flight"):
+        buffer.settle(chunk(T0, range(4)))
+    with pytest.raises(AccountingError, match=r"orders\[0\]: 4 records settled, 0 in flight"):
+        buffer.put_back([chunk(T0, range(4))])
+
+
 def test_what_is_put_back_is_taken_first_and_in_order() -> None:
     buffer = buffer_of((T0, range(10)), (T0, range(10, 20)))
     taken = buffer.take(T0, 15, LARGE)
