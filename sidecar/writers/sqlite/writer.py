@@ -86,7 +86,7 @@ class SqliteWriter:
         try:
             return self._written(self._opened(deadline), steps, moves(batch), deadline)
         except WriterUnavailable as error:
-            return Systemic(str(error))
+            return _unopened(error)
         except RowRefused as refused:
             return self._failed(refused.error, batch, refused.record)
         except sqlite3.Error as error:
@@ -168,6 +168,13 @@ class SqliteWriter:
             connection.execute("ROLLBACK")
         except sqlite3.Error:
             self.close()
+
+
+def _unopened(unavailable: WriterUnavailable) -> Result:
+    """Return what it means that the file could not be opened. Who makes it write-ahead gets no lock while another one reads, and SQLite does not wait for that."""
+    error = unavailable.__cause__
+    passes = isinstance(error, sqlite3.Error) and meaning(error) is Retriable
+    return (Retriable if passes else Systemic)(str(unavailable))
 
 
 def run_many(connection: TimedConnection, step: Step) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import resource
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -35,6 +35,18 @@ def little_space(number: int) -> Iterator[None]:
 def test_an_extended_code_means_what_its_primary_one_does() -> None:
     assert meaning(failure(sqlite3.SQLITE_IOERR | 10 << 8)) is Systemic
     assert meaning(failure(sqlite3.SQLITE_BUSY | 2 << 8)) is Retriable
+
+
+def test_a_new_file_that_another_one_reads_is_waited_for(stage: Stage) -> None:
+    """It is made write-ahead with the first write, as by two owners that start together; that takes the whole file."""
+    with closing(sqlite3.connect(stage.path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE theirs (id)")
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM theirs").fetchall()
+        result = write(stage.writer(), orders(0, 5, None))
+    assert isinstance(result, Retriable)
+    assert "another connection writes to it (SQLITE_BUSY)" in result.reason
+    assert write(stage.writer(), orders(0, 5, None)) == Delivered()
 
 
 @pytest.mark.parametrize("error", [failure(999), sqlite3.InterfaceError("hunter2")])

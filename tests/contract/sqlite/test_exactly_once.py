@@ -90,6 +90,8 @@ def test_a_batch_without_expectations_leaves_the_offsets_alone(stage: Stage) -> 
 
 def test_of_two_owners_at_once_one_writes_and_the_other_is_fenced(stage: Stage) -> None:
     writers = [stage.writer(), stage.writer()]
+    for writer in writers:
+        writer.connect(soon())  # else one of them finds the file while the other one makes it
     results: list[Result] = []
     for first in range(0, 100, 5):
         batch = orders(first, first + 5, first or None)
