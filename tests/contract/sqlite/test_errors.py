@@ -43,7 +43,7 @@ def test_a_new_file_that_another_one_reads_is_waited_for(stage: Stage) -> None:
         other.execute("CREATE TABLE theirs (id)")
         other.execute("BEGIN")
         other.execute("SELECT * FROM theirs").fetchall()
-        result = write(stage.writer(), orders(0, 5, None))
+        result = write(stage.writer(), orders(0, 5, None), within=1.0)
     assert isinstance(result, Retriable)
     assert "another connection writes to it (SQLITE_BUSY)" in result.reason
     assert write(stage.writer(), orders(0, 5, None)) == Delivered()
