@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
-from tests.parts.topics import WITHIN, fresh_name
+from tests.parts.topics import WITHIN, fresh_name, wait_until_transactions_ended
 from tests.parts.waiting import wait_for
 
 
 def messages_in_log(bootstrap: str, topic: str, partition: int = 0) -> list[Message]:
-    """Return the records of a partition; those of transactions that are open or aborted are none."""
+    """Return the records of a partition; those of aborted transactions are none. Those that are open now are waited for.
+
+    A commit is answered before its markers are written, and until then its records are not read.
+    """
+    wait_until_transactions_ended(bootstrap, topic)
     config: dict[str, Any] = {
         "bootstrap.servers": bootstrap,
         "group.id": fresh_name("reader"),
-        "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
         "enable.partition.eof": True,
     }
     consumer = Consumer(config)
     try:
-        consumer.assign([TopicPartition(topic, partition)])
+        # Said, and not asked of a group: that would wait for its coordinator, which on a fresh broker can take long.
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
         return _until_end(consumer)
     finally:
         consumer.close()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from confluent_kafka import (
     Consumer,
+    IsolationLevel,
     KafkaError,
     KafkaException,
     Producer,
@@ -71,12 +72,24 @@ def create_topic(bootstrap: str, name: str, partitions: int = 1, config: Mapping
         return
     topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
     admin.create_topics([topic])[name].result(WITHIN)
+    _wait_until_led(admin, name, partitions)
 
 
 def grow_topic(bootstrap: str, name: str, partitions: int) -> None:
-    """Grow a topic to ``partitions``."""
+    """Grow a topic to ``partitions``; returns when they are there."""
     admin = _admin(bootstrap)
     admin.create_partitions([NewPartitions(name, partitions)])[name].result(WITHIN)
+    _wait_until_led(admin, name, partitions)
+
+
+def _wait_until_led(admin: AdminClient, name: str, partitions: int) -> None:
+    """Return when the broker that is asked knows of them: the controller answers before it does."""
+
+    def led() -> bool:
+        found = admin.list_topics(name, timeout=WITHIN).topics[name].partitions.values()
+        return sum(each.leader >= 0 for each in found) == partitions
+
+    wait_for(led, f"{name} has {partitions} partitions", WITHIN)
 
 
 def produce(bootstrap: str, topic: str, messages: Iterable[Message], config: Mapping[str, str] | None = None) -> None:
@@ -141,21 +154,31 @@ def _committed(consumer: Consumer, places: list[TopicPartition]) -> list[TopicPa
 def log_ends(bootstrap: str, topic: str) -> dict[int, int]:
     """Return the log end offset of each partition, once its leader knows that it leads: after a restart that takes a moment."""
     admin = _admin(bootstrap)
-    ends: dict[int, int] = {}
+    return wait_for(lambda: _ends(admin, topic, IsolationLevel.READ_UNCOMMITTED), f"the leaders of {topic} answer", WITHIN)
 
-    def ask() -> bool:
-        partitions = admin.list_topics(topic, timeout=WITHIN).topics[topic].partitions
-        asked = admin.list_offsets({TopicPartition(topic, number): OffsetSpec.latest() for number in partitions})
-        try:
-            ends.update({place.partition: answer.result(WITHIN).offset for place, answer in asked.items()})
-        except KafkaException as error:
-            if error.args[0].code() in NO_LEADER_YET:
-                return False
-            raise
-        return True
 
-    wait_for(ask, f"the leaders of {topic} answer", WITHIN)
-    return ends
+def wait_until_transactions_ended(bootstrap: str, topic: str) -> None:
+    """Return when no transaction is open in any partition."""
+    admin = _admin(bootstrap)
+
+    def ended() -> bool:
+        stable = _ends(admin, topic, IsolationLevel.READ_COMMITTED)
+        return bool(stable) and stable == _ends(admin, topic, IsolationLevel.READ_UNCOMMITTED)
+
+    wait_for(ended, f"the transactions in {topic} end", WITHIN)
+
+
+def _ends(admin: AdminClient, topic: str, isolation: IsolationLevel) -> dict[int, int]:
+    """Return where readers come to an end, nothing while a leader does not know yet that it leads."""
+    partitions = admin.list_topics(topic, timeout=WITHIN).topics[topic].partitions
+    asked = {TopicPartition(topic, number): OffsetSpec.latest() for number in partitions}
+    answers = admin.list_offsets(asked, isolation_level=isolation)
+    try:
+        return {place.partition: answer.result(WITHIN).offset for place, answer in answers.items()}
+    except KafkaException as error:
+        if error.args[0].code() in NO_LEADER_YET:
+            return {}
+        raise
 
 
 def _admin(bootstrap: str) -> AdminClient:
