@@ -190,16 +190,16 @@ class Pod:
         log = self._folder / f"{program.name}.log"
         child = Child(program.argv, env=program.env, folder=self._folder, log=log)
         self._children[program.name] = child
-        self._aside(self._watch, program.name, child)
+        # Opened before any other thread can ask how it ended: after that its number means nothing, or another process.
+        self._aside(self._watch, program.name, child, os.pidfd_open(child.pid))
         if program.startup is not None:
             self._aside(self._probe, program.name, child, program.startup)
 
     def _aside(self, work: Callable[..., None], *arguments: object) -> None:
         threading.Thread(target=work, args=arguments, daemon=True).start()
 
-    def _watch(self, name: str, child: Child) -> None:
+    def _watch(self, name: str, child: Child, descriptor: int) -> None:
         """Tell when a process ends."""
-        descriptor = os.pidfd_open(child.pid)
         try:
             select.select([descriptor], [], [])
         finally:
