@@ -60,11 +60,16 @@ def test_a_drain_may_take_longer_than_a_step_of_the_loop_otherwise(requested_at:
 STALLED = """
 import threading
 from sidecar.runtime.watchdog import Bounds, Watchdog
+hangs = threading.Event()
 class Stop:
     requested_at = {requested_at}
 def hang_in_the_loop():
+    hangs.set()
     threading.Event().wait()
-Watchdog(lambda: {beat}, lambda: None, Stop(), Bounds(5.0, 10.0), lambda: 100.0).start()
+def beat():
+    hangs.wait()
+    return {beat}
+Watchdog(beat, lambda: None, Stop(), Bounds(5.0, 10.0), lambda: 100.0).start()
 hang_in_the_loop()
 """
 
