@@ -9,7 +9,7 @@ from typing import Any
 
 from sidecar import FlushResult, Metrics
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 """How long a test waits for another thread before it gives up; seconds. Nothing is measured by it."""
 
 Answer = FlushResult | BaseException | str | None

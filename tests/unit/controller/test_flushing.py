@@ -43,7 +43,7 @@ def test_only_the_items_that_failed_are_flushed_again() -> None:
 
 def test_the_last_error_is_the_one_that_flush_reported() -> None:
     downstream = Downstream(FlushResult(success=0, failed=[0, 1], errors=["disk full"]))
-    with BackpressureController(downstream, ControllerConfig(first_batch=2, retry_max_wait=0.001)) as controller:
+    with BackpressureController(downstream, ControllerConfig(first_batch=2, min_interval=30, retry_max_wait=0.001)) as controller:
         controller.push("a")
         controller.push("b")
     assert controller.metrics().last_error == "disk full"

@@ -163,7 +163,8 @@ def test_a_with_block_that_ends_by_an_exception_delivers_what_was_pushed_and_let
     assert downstream.taken == ["a"]
 
 
-NO_TIME = ControllerConfig(drain_timeout=0)
+NO_TIME = ControllerConfig(min_interval=30, drain_timeout=0)
+"""Nothing is flushed before the drain, and nothing in it."""
 
 
 def test_a_with_block_whose_items_cannot_be_delivered_says_so() -> None:
