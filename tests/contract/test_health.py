@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.writers.health import health_check
-from tests.contract.listener import Address, Conversation, Listener
+from tests.contract.listener import Address, Conversation, Listener, Script
 from tests.parts.app import Application
 from tests.parts.behaviour import Reply
 from tests.parts.waiting import free_port
@@ -85,12 +85,15 @@ def says_nonsense(conversation: Conversation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "why"),
-    [(says_nothing, "no whole answer in time"), (says_nonsense, "the answer is cut short or not HTTP (BadStatusLine)")],
+    ("script", "within", "why"),
+    [
+        (says_nothing, 0.3, "no whole answer in time"),
+        (says_nonsense, 10.0, "the answer is cut short or not HTTP (BadStatusLine)"),
+    ],
 )
-def test_what_is_no_answer_is_told_without_the_credentials(address: Address, script: object, why: str) -> None:
-    with Listener(address, script):  # type: ignore[arg-type]  # a column of the table
-        trouble = health_check(url(address, user=f"me:{PASSWORD}@"))(0.3)
+def test_what_is_no_answer_is_told_without_the_credentials(address: Address, script: Script, within: float, why: str) -> None:
+    with Listener(address, script):
+        trouble = health_check(url(address, user=f"me:{PASSWORD}@"))(within)
     assert trouble == f"{url(address)}: {why}"
 
 

@@ -24,6 +24,7 @@ from tests.contract.batches import chunk, numbers
 from tests.contract.downstreams import OverTcp
 from tests.parts.app import Application
 from tests.parts.behaviour import Behaviour, answer, endless_body, error_page, hang_up, held_until
+from tests.parts.waiting import wait_for
 
 BATCH = numbers(10, 15)
 JSON = {"Content-Type": "application/json"}
@@ -120,6 +121,7 @@ def test_each_attempt_names_the_same_records_the_same_and_itself_anew(app: OverT
     first, second = registry.kind(app.url, {}).create(), registry.kind(app.url, {}).create()
 
     assert first.write(BATCH, 1, time.monotonic() + 0.3) == Retriable("no whole answer in time")
+    wait_for(lambda: app.application.requests, "the first attempt is there, before the second")
     gate.set()
     assert first.write(BATCH, 2, soon()) == Delivered()
     first.close()
