@@ -74,12 +74,12 @@ class Stage:
         """Return a session of somebody else, with a transaction open at its first statement."""
         return psycopg.connect(self.server.url)
 
-    def wait_until_one_waits_for_a_lock(self) -> None:
-        """Return when a statement on the table waits for a lock."""
+    def wait_until_waiting(self, sessions: int = 1) -> None:
+        """Return when so many sessions have a statement on the table that waits for a lock."""
         waiting = (
             "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{t}%' AND pid <> pg_backend_pid()"
         )
-        wait_for(lambda: self.query(waiting), "a statement that waits for a lock")
+        wait_for(lambda: len(self.query(waiting)) >= sessions, f"{sessions} statements that wait for a lock")
 
     @contextmanager
     def role(self, options: str = "") -> Iterator[str]:
@@ -156,7 +156,7 @@ def cut(port: int, at: bytes, *, before_the_server: bool, times: int = 1) -> Scr
 
 
 def swallow(port: int, at: bytes) -> Script:
-    """Return a script that passes everything on until the client sends ``at``; from then on nobody answers."""
+    """Return a script that passes everything on until the client sends ``at``; from then on nobody answers, the server's own farewell included."""
     silent = threading.Event()
 
     def passed(piece: bytes, onward: socket.socket) -> bool:
@@ -164,9 +164,16 @@ def swallow(port: int, at: bytes) -> Script:
             silent.set()
         if not silent.is_set():
             onward.sendall(piece)
-        return True
+        return not silent.is_set()
 
-    return relay(port, passed)
+    passing = relay(port, passed)
+
+    def script(conversation: Conversation) -> None:
+        passing(conversation)
+        if silent.is_set():
+            conversation.until_the_client_leaves()
+
+    return script
 
 
 def relay(port: int, passed: Callable[[bytes, socket.socket], bool]) -> Script:

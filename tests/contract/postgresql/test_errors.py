@@ -12,10 +12,20 @@ from sidecar.writers.postgresql.errors import copied_row, meaning
 from tests.contract.batches import chunk
 from tests.contract.postgresql.stage import ORDERS, Stage, orders, soon, write
 
+SERVER_FIRST = 2.0
+"""Seconds: a tenth of them lies between the server's limit for a lock, its limit for a statement and ours, which are to come in that order."""
+
 RAISES = """
 CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN IF NEW.value = 'bad hunter2' THEN RAISE EXCEPTION 'hunter2' USING ERRCODE = TG_ARGV[0]; END IF; RETURN NEW; END $$;
 CREATE TRIGGER refuse BEFORE INSERT ON {{t}} FOR EACH ROW EXECUTE FUNCTION refuse('{sqlstate}')
+"""
+
+
+HOLDS = """
+CREATE OR REPLACE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NEW; END $$;
+CREATE TRIGGER hold BEFORE INSERT ON {t} FOR EACH ROW WHEN (NEW.id = 'b') EXECUTE FUNCTION hold()
 """
 
 
@@ -153,18 +163,26 @@ def test_the_context_of_another_statement_tells_no_row() -> None:
 
 
 def test_of_two_transactions_that_wait_for_each_other_ours_is_repeated(stage: Stage) -> None:
-    writer = stage.writer(f"{stage.server.url}?options=-c%20deadlock_timeout%3D1s", columns="id=@key:text, n=$:text", key="id")
+    """A session looks for a deadlock once, a while after it began to wait. So ours comes last: it is held between its two rows until the other waits."""
+    writer = stage.writer(columns="id=@key:text, n=$:text", key="id")
     both = Batch.of([chunk([b"1", b"2"], keys=[b"a", b"b"])])
     assert write(writer, both) == Delivered()
+    stage.query(HOLDS)
     results: list[Result] = []
-    with stage.session() as other:
+    with stage.session() as gate, stage.session() as other:
+        gate.execute("SELECT pg_advisory_xact_lock(4711)")
         other.execute("SET deadlock_timeout = '60s'")
         other.execute(f"UPDATE {stage.table} SET n = 'other' WHERE id = 'b'")  # noqa: S608 -- our own name
-        thread = threading.Thread(target=lambda: results.append(write(writer, both)))
-        thread.start()
-        stage.wait_until_one_waits_for_a_lock()
-        other.execute(f"UPDATE {stage.table} SET n = 'other' WHERE id = 'a'")  # noqa: S608 -- as above
-        thread.join()
+        ours = threading.Thread(target=lambda: results.append(write(writer, both)))
+        ours.start()
+        stage.wait_until_waiting()
+        update = f"UPDATE {stage.table} SET n = 'other' WHERE id = 'a'"  # noqa: S608 -- as above
+        theirs = threading.Thread(target=other.execute, args=(update.encode(),))
+        theirs.start()
+        stage.wait_until_waiting(2)
+        gate.rollback()
+        ours.join()
+        theirs.join()
     assert [type(result) for result in results] == [Retriable]
     assert "deadlock detected (40P01)" in results[0].reason  # type: ignore[union-attr]  # it is Retriable
     assert write(writer, both) == Delivered()
@@ -175,7 +193,7 @@ def test_a_lock_that_others_keep_is_waited_for_no_longer_than_the_flush_may_take
     writer = stage.made()
     with stage.session() as other:
         other.execute(table.format(t=f"LOCK TABLE {stage.table}", o=f"LOCK TABLE {stage.offsets_table}"))
-        result = write(writer, orders(0, 5, None), within=0.5)
+        result = write(writer, orders(0, 5, None), within=SERVER_FIRST)
     assert isinstance(result, Retriable)
     assert "lock not available (55P03)" in result.reason
     assert write(writer, orders(0, 5, None)) == Delivered()
@@ -184,7 +202,7 @@ def test_a_lock_that_others_keep_is_waited_for_no_longer_than_the_flush_may_take
 def test_a_statement_that_takes_too_long_is_ended_by_the_server(stage: Stage) -> None:
     writer = stage.made(value="text")
     stage.query("ALTER TABLE {t} ADD CONSTRAINT slow CHECK (pg_sleep(20) IS NOT NULL)")
-    result = write(writer, orders(0, 1, None), within=0.5)
+    result = write(writer, orders(0, 1, None), within=SERVER_FIRST)
     assert isinstance(result, Retriable)
     assert "query canceled (57014)" in result.reason
 
@@ -263,10 +281,12 @@ def test_a_port_that_nobody_listens_on_is_told_by_name(stage: Stage) -> None:
 
 
 def test_a_failed_batch_does_not_cost_the_connection(stage: Stage) -> None:
-    writer = stage.made(value="jsonb")
+    writer = stage.writer(f"{stage.server.url}?application_name={stage.table}", value="jsonb")
+    writer.connect(soon())
 
     def session() -> Any:
-        return stage.query("SELECT array_agg(pid) FROM pg_stat_activity WHERE application_name = 'kafka-sidecar'")
+        """Return ours alone: those of writers that were closed before may still be on their way out."""
+        return stage.query("SELECT array_agg(pid) FROM pg_stat_activity WHERE application_name = '{t}'")
 
     before = session()
     assert isinstance(write(writer, Batch.of([chunk([b"[1e999999]"])], {ORDERS: None})), Poison)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import random
 import resource
 import threading
+import time
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -20,6 +22,8 @@ OTHER = TopicPartition("orders", 1)
 
 HARMLESS = Delivered | Retriable | Systemic
 """What may come of a batch while the server comes and goes."""
+
+TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kafka-sidecar'"
 
 COMMIT = b"COMMIT\0"
 """The whole statement; BEGIN has the word in it, too."""
@@ -167,7 +171,9 @@ def test_a_connection_that_is_lost_before_the_commit_leaves_nothing_and_the_repe
 def test_a_server_that_answers_no_more_costs_the_deadline_and_no_record(stage: Stage, at: bytes) -> None:
     stage.made()
     with stage.through(partial(swallow, at=at)) as url:
-        assert write(stage.writer(url), orders(0, 5, None), within=0.5) == Retriable("PostgreSQL did not answer in time")
+        writer = stage.writer(url)
+        writer.connect(soon())  # so that the time is spent on the answer, and not on the login
+        assert write(writer, orders(0, 5, None), within=0.5) == Retriable("PostgreSQL did not answer in time")
     assert write(stage.writer(), orders(0, 5, None)) == Delivered()
     assert stage.column("offset") == list(range(5))
 
@@ -219,25 +225,43 @@ def test_a_server_that_crashes_under_load_has_every_record_once(stage: Stage) ->
 
 def test_backends_that_are_terminated_in_a_loop_have_every_record_once(stage: Stage) -> None:
     writer = stage.made()
+    came_through = threading.Event()
 
     def terminate(end: threading.Event) -> None:
-        with stage.session() as session:
-            session.autocommit = True
-            while not end.is_set():  # the server waits, so that some transactions come through
-                session.execute("SELECT pg_sleep(0.003)")
-                session.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kafka-sidecar'")
+        chance = random.Random(5)
+        while not end.is_set():
+            came_through.clear()
+            time.sleep(chance.random() / 300)  # anywhere in a batch; whatever moment it is, the end must be the same
+            stage.query(TERMINATE)
+            while not came_through.wait(0.02) and not end.is_set():  # else a slow machine would get none through, for ever
+                pass
 
-    results: list[Result] = []
     at = 0
     with beside(terminate):
         while at < 100:
-            results.append(write(writer, orders(at, at + 1, at or None)))
-            assert isinstance(results[-1], HARMLESS)
-            at += results[-1] == Delivered()
+            result = write(writer, orders(at, at + 1, at or None))
+            assert isinstance(result, HARMLESS)
+            if result == Delivered():
+                at += 1
+                came_through.set()
 
-    assert len(results) > 100
     assert stage.column("offset") == list(range(100))
     assert stage.stored() == {ORDERS: 100}
+
+
+def test_a_backend_that_is_terminated_amid_a_transaction_costs_an_attempt_and_no_record(stage: Stage) -> None:
+    writer = stage.made()
+    results: list[Result] = []
+    with stage.session() as other:
+        other.execute(f"LOCK TABLE {stage.table}")
+        ours = threading.Thread(target=lambda: results.append(write(writer, orders(0, 5, None))))
+        ours.start()
+        stage.wait_until_waiting()
+        stage.query(TERMINATE)
+        ours.join()
+    assert [type(result) for result in results] == [Retriable]
+    assert write(writer, orders(0, 5, None)) == Delivered()
+    assert stage.column("offset") == list(range(5))
 
 
 def test_the_stored_offsets_are_read_for_those_partitions_that_have_one(stage: Stage) -> None:
