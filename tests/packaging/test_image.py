@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from docker.errors import APIError, ContainerError
 from tests.integration.lifecycle.scene import LONG, assert_ended, drain, scene
 from tests.packaging.container import MEMORY, RESTRICTED, SidecarContainer
 from tests.parts.base_image import base_image
-from tests.parts.behaviour import slow
+from tests.parts.behaviour import accept, held_until
 from tests.parts.docker import DockerEngine
 from tests.parts.image import ROOT, revision, sidecar_image
 from tests.parts.kafka import RealKafka
@@ -44,10 +45,16 @@ def test_sigterm_under_load_delivers_what_is_buffered_and_commits_it(
     kafka: RealKafka, tmp_path: Path, engine: DockerEngine, image: str
 ) -> None:
     settings = {"FLUSH__MAX_BATCH": "100", "BUFFER__MAX_MESSAGES": "2000"}
-    with scene(kafka, tmp_path, behave=slow(0.05), records=20_000, settings=settings) as it:
+    gate = threading.Event()
+    held = held_until(gate)  # else all could be delivered before the engine has passed the signal on
+    with scene(kafka, tmp_path, records=20_000, settings=settings) as it:
+        it.app.behave = lambda request: accept(request) if len(it.app.ids) < 2_000 else held(request)
         with SidecarContainer(engine, image, it.environ(), tmp_path) as sidecar:
             it.wait_taken(2_000)
+            sidecar.wait_status(lambda status: status["books"]["in_flight"] > 0, "a flush is under way", LONG)
             sidecar.sigterm()
+            sidecar.wait_status(lambda status: status["state"] == "draining", "the drain began", LONG)
+            gate.set()
             assert_ended(sidecar, 0)
             books = sidecar.events("sidecar.stopped")[-1]["books"]
         assert 2_000 <= books["delivered"] == books["polled"] - sum(books["released"].values()) < 20_000
