@@ -29,6 +29,7 @@ from sidecar.observe.spans import Spans
 from sidecar.observe.status import status
 from sidecar.observe.trends import NOTHING_KNOWN
 from sidecar.runtime.report import Report
+from tests.parts.waiting import free_port
 from tests.unit.observe.reports import NOW, NOW_MS, a_report, log_ends
 
 
@@ -208,9 +209,10 @@ def test_it_serves_from_a_daemon_thread_that_ends_with_the_stop() -> None:
 
 
 def test_the_port_is_free_again_after_the_stop() -> None:
-    with serving(a_report()) as server:
+    port = free_port()  # and not any: that would be one of those which the kernel gives to whoever connects meanwhile
+    with AdminServer(pages(a_report), "127.0.0.1", port) as server:
         ask(server, "/livez")
-    with AdminServer(pages(a_report), "127.0.0.1", server.port) as again:
+    with AdminServer(pages(a_report), "127.0.0.1", port) as again:
         assert ask(again, "/livez").code == 200
 
 
