@@ -7,8 +7,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-UNIX_AT_ZERO = time.time() - time.monotonic()
-"""The Unix time at the zero of the monotonic clock, which all processes of this machine share."""
+
+def _unix_at_zero() -> tuple[float, float]:
+    """Return the Unix time at the zero of the monotonic clock, behind how wrong it may be: by the time between two looks."""
+    before, unix, after = time.monotonic(), time.time(), time.monotonic()
+    return after - before, unix - before
+
+
+UNIX_AT_ZERO = min(_unix_at_zero() for _ in range(20))[1]
+"""The Unix time at the zero of the monotonic clock, which all processes of this machine share. The best of some: between two looks this process can be stopped."""
 
 
 class Entry(NamedTuple):
