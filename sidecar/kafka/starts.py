@@ -7,11 +7,12 @@ there is no committed offset, says so in the stream.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from sidecar.core.records import TopicPartition
@@ -22,6 +23,13 @@ LOOKUP_TIMEOUT = 5.0
 
 TOLD_TIMEOUT = 0.5
 """The same for the committed offsets where a thread of its own asks for them, too: they are not told while a transaction is open, and the owner of the consumer must not wait for it."""
+
+ASK_AGAIN_AFTER = 0.1
+"""Seconds."""
+
+MOVING = frozenset({KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS})
+"""Errors of a coordinator that moves, as with each restart of a broker. The client looks for the new one, but does not ask that for the offsets of partitions
+that it was assigned: it never fetches them (librdkafka's issue 5586). So this is not left to it as long as there is time."""
 
 Start = Literal["earliest", "latest"] | int
 """An end of the log, or a time in Unix ms."""
@@ -73,9 +81,9 @@ class Starts:
         """Return the committed offsets of those that have one; None when the coordinator did not answer in time."""
         wanted = [KafkaPartition(tp.topic, tp.partition) for tp in tps]
         try:
-            answers = consumer.committed(wanted, timeout=within)
+            answers = _answers(consumer, wanted, time.monotonic() + within)
         except KafkaException:
-            return None  # No coordinator yet, or not reachable: the client itself retries, see the module's docstring.
+            return None  # Not reachable: the client itself retries, see the module's docstring.
         if any(answer.error for answer in answers):
             return None
         return {TopicPartition(a.topic, a.partition): a.offset for a in answers if a.offset >= 0}
@@ -92,3 +100,14 @@ class Starts:
         """Return where the log of ``tp`` begins and ends; None when that is not known in time."""
         begin, end = self._offsets.begins([tp], LOOKUP_TIMEOUT), self._offsets.ends([tp], LOOKUP_TIMEOUT)
         return (begin[tp], end[tp]) if tp in begin and tp in end else None
+
+
+def _answers(consumer: Consumer, wanted: list[KafkaPartition], deadline: float) -> list[KafkaPartition]:
+    """Return what the coordinator answers, asked again while it moves; raises KafkaException."""
+    while True:
+        try:
+            return consumer.committed(wanted, timeout=max(0.0, deadline - time.monotonic()))
+        except KafkaException as error:
+            if error.args[0].code() not in MOVING or time.monotonic() + ASK_AGAIN_AFTER >= deadline:
+                raise
+            time.sleep(ASK_AGAIN_AFTER)

@@ -63,6 +63,21 @@ def test_a_start_that_is_not_found_out_in_time_is_left_to_the_client_and_the_set
     assert member.out_of_range == []
 
 
+@pytest.mark.parametrize(
+    "moving", [KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS]
+)
+def test_a_coordinator_that_moves_is_asked_again_and_the_start_not_left_to_the_client(cluster: MockCluster, moving: int) -> None:
+    """The client itself would not ask again (librdkafka's issue 5586): the partition would stand still until it is assigned anew."""
+    cluster.produce(P0, b"a", b"b", b"c")
+    cluster.commit(GROUP, {P0: 2})
+    cluster.fail_next(Request.OFFSET_FETCH, moving, moving)
+    with Member(cluster) as member:
+        (chunk,) = member.poll_records(1)
+
+    assert member.notes.starts[P0] == 2
+    assert chunk.values == [b"c"]
+
+
 @pytest.mark.parametrize(("policy", "goes_on_at"), [("earliest", 0), ("latest", 2)])
 def test_an_offset_out_of_range_is_told_with_the_bounds_and_the_policy_moves_on(
     cluster: MockCluster, policy: OnOutOfRange, goes_on_at: int
