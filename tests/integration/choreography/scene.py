@@ -97,6 +97,7 @@ class Stage:
         self.meet = meet
         self.hangs = folder / "hangs"
         """While this file is there, the applications of the first pod answer nothing."""
+        self._waits = folder / "waits"
         self.bound = 0
         self.pods: list[Pod] = []
         self._folder = folder
@@ -122,6 +123,15 @@ class Stage:
         count = min(len(self.load.places()) + more, RECORDS)
         self.pod.wait_for(lambda: len(self.load.places()) >= count, f"{count} records are taken", LONG)
 
+    def hold(self) -> None:
+        """Have the application of the first pod take nothing more; return when something waits there, which is taken when it is :meth:`let_go`."""
+        self._waits.touch()
+        self.pod.wait_for(lambda: get(self._app_port, "/waitz").startswith("200"), "a request waits at the application", LONG)
+
+    def let_go(self) -> None:
+        """Have the application take what waits, and all that comes."""
+        self._waits.unlink()
+
     def count_uncommitted(self) -> None:
         """Let what was taken and is not committed now come again."""
         self.bound += self.load.uncommitted()
@@ -130,6 +140,10 @@ class Stage:
         """Tell whether the application of the present pod answers."""
         return get(self._app_port, "/healthz").startswith("200")
 
+    def sidecar_drains(self) -> bool:
+        """Tell whether the sidecar of the present pod has begun to drain for good."""
+        return get(self._sidecar_port, "/livez").startswith("200 drain")
+
     def _before_start(self, name: str) -> None:
         """Count what may come again when a container is started again, once the application is done with what it had got."""
         if self.pod.journal.times(f"{name} start"):
@@ -137,7 +151,8 @@ class Stage:
             self.count_uncommitted()
 
     def _app(self) -> Program:
-        first = {"APP_WORK": WORK, "APP_HANGS": str(self.hangs), **self.case.app} if not self.pods else {}
+        files = {"APP_HANGS": str(self.hangs), "APP_WAITS": str(self._waits)}
+        first = {"APP_WORK": WORK, **files, **self.case.app} if not self.pods else {}
         env = {"APP_PORT": str(self._app_port), "APP_TAKEN": str(self.load.noted), **first}
         is_sidecar = self.case.shape is Shape.INVERTED
         startup = self.app_answers if is_sidecar else None
@@ -163,7 +178,7 @@ class Stage:
         settings = {
             "KAFKA__GROUP_ID": self.load.group,
             "FLUSH__MAX_BATCH": "50",
-            "BUFFER__MAX_MESSAGES": "1000",
+            "BUFFER__MAX_MESSAGES": "300",  # what is delivered well within the drain's time, however few flushes run at once
             "ON_POISON": "drop",  # a failure that a drain took for the records' fault would show
             "DRAIN_TIMEOUT": "3s",
             "DRAIN_MARKER": str(folder / "drain"),
@@ -172,7 +187,7 @@ class Stage:
             **self.case.settings,
         }
         if self.case.own_hook or self.case.app_hook is not AppHook.NONE:
-            settings |= {"APP__HEALTH_URL": f"{app}/healthz", "APP__HEALTH_INTERVAL": "100ms"}
+            settings |= {"APP__HEALTH_URL": f"{app}/healthz", "APP__HEALTH_INTERVAL": "100ms", "APP__HEALTH_TIMEOUT": "30s"}
         env = sidecar_environ(self.load.bootstrap, self.load.topic, f"{app}/records", **settings)
         own_hook = Exec([sys.executable, "-m", "sidecar", "drain", "--wait"]) if self.case.own_hook else None
         is_sidecar = self.case.shape is Shape.NATIVE

@@ -11,6 +11,16 @@ def deleted(stage: Stage) -> None:
     _delete(stage)
 
 
+def deleted_by_two_hooks(stage: Stage) -> None:
+    """Delete the pod under load; what has come to the application is taken once the sidecar's own hook has begun its drain, or the other might be over before."""
+    _run_under_load(stage)
+    stage.hold()
+    stage.pod.delete()
+    stage.pod.wait_for(stage.sidecar_drains, "the sidecar drains", LONG)
+    stage.let_go()
+    stage.pod.wait_over(LONG)
+
+
 def app_restarted(stage: Stage) -> None:
     """Let the application's liveness probe fail under load; it is restarted and goes on, and the pod is deleted later."""
     _run_under_load(stage)
@@ -52,10 +62,15 @@ def app_hangs(stage: Stage) -> None:
 
 
 def deleted_without_kafka(stage: Stage) -> None:
-    """Delete the pod when Kafka has gone away under load."""
+    """Delete the pod when Kafka has gone away under load; from before that until its end has begun the application takes nothing, or all might be taken."""
     _run_under_load(stage)
+    stage.hold()
     _kafka_goes(stage)
-    _delete(stage)
+    stage.pod.delete()
+    seen = stage.pod.journal.times
+    stage.pod.wait_for(lambda: bool(seen("app hook begin") or seen("sidecar TERM")), "the end of the pod has begun", LONG)
+    stage.let_go()
+    stage.pod.wait_over(LONG)
     _kafka_comes_back(stage)
 
 

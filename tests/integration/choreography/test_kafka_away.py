@@ -16,6 +16,9 @@ from tests.integration.choreography.playing import Play, playing, selected
 from tests.integration.choreography.scene import LONG, AppHook, Case, Repeats, Shape
 from tests.parts.kafka import RealKafka
 
+PATIENT = {"WRITER__TIMEOUT": "5m"}
+"""What the application has got waits there until Kafka is away for all."""
+
 CASES = [
     Case(
         "deleted while Kafka is away",
@@ -27,6 +30,7 @@ CASES = [
         exits=[3],
         undisturbed=True,
         repeats=Repeats.SOME,
+        settings=PATIENT,
     ),
     Case(
         "deleted while Kafka is away",
@@ -35,6 +39,7 @@ CASES = [
         order=["sidecar TERM", "sidecar exit", "Kafka back"],
         exits=[3],
         repeats=Repeats.SOME,
+        settings=PATIENT,
     ),
     Case(
         "deleted while Kafka is away",
@@ -44,6 +49,7 @@ CASES = [
         exits=[3],
         undisturbed=True,
         repeats=Repeats.SOME,
+        settings=PATIENT,
     ),
     Case(
         "created while Kafka is away",

@@ -27,15 +27,19 @@ STATIC = {"KAFKA__GROUP_INSTANCE_ID": "pod-0"}
 APP_FIRST = ["deleted", "app TERM", "app exit", "sidecar TERM", "sidecar exit"]
 DRAINED_BEFORE_APP = ["deleted", "app hook begin", "last delivery", "app hook end", *APP_FIRST[1:]]
 
+PATIENT = {"DRAIN_TIMEOUT": "20s"}
+"""The application's hook waits as long as a drain may take, and so until the sidecar's own one, a program that must first start, has drained."""
+
 DELETIONS = [
     Case(
         "deleted",
         Shape.NATIVE,
-        stories.deleted,
+        stories.deleted_by_two_hooks,
         own_hook=True,
         app_hook=AppHook.DRAIN,
         order=["sidecar hook begin", "last delivery", "sidecar: group.left", "app hook end", *APP_FIRST[1:]],
         undisturbed=True,
+        settings=PATIENT,
     ),
     Case("deleted", Shape.NATIVE, stories.deleted, app_hook=AppHook.DRAIN, order=DRAINED_BEFORE_APP, undisturbed=True),
     Case(
@@ -53,11 +57,12 @@ DELETIONS = [
     Case(
         "deleted",
         Shape.CLASSIC,
-        stories.deleted,
+        stories.deleted_by_two_hooks,
         own_hook=True,
         app_hook=AppHook.DRAIN,
         order=["last delivery", "sidecar: group.left", "app hook end", "app TERM"],
         undisturbed=True,
+        settings=PATIENT,
     ),
     Case(
         "deleted",
@@ -168,12 +173,13 @@ EXPIRIES = [
     Case(
         "the application heeds no SIGTERM, and the grace period ends",
         Shape.NATIVE,
-        stories.deleted,
+        stories.deleted_by_two_hooks,
         own_hook=True,
         app_hook=AppHook.DRAIN,
         order=["last delivery", "sidecar: group.left", "app hook end", "app TERM", "app KILL", "sidecar exit"],
         undisturbed=True,
         grace=6,
+        settings=PATIENT,
         app={"APP_STUBBORN": "1"},
     ),
     Case(

@@ -5,8 +5,9 @@ It takes NDJSON by POST, works ``APP_WORK`` seconds on each request, notes what 
 
 SIGTERM: it takes no new connection, ends the requests that it has read, notes no other, works ``APP_STOPS_AFTER`` seconds more and exits.
 With ``APP_STUBBORN=1`` it heeds no SIGTERM. While the file ``APP_HANGS`` is there it answers nothing: what it takes is noted all the same, as
-by one that hangs after its work. While the file ``APP_SICK`` is there, which it removes when it starts, ``/livez`` says 503; ``/healthz`` does
-not. ``/idlez`` says 503 while a request with records is under way.
+by one that hangs after its work. While the file ``APP_WAITS`` is there it takes nothing: the requests that it has read wait for the end of
+that, and ``/waitz`` says 200 while one does, else 503. While the file ``APP_SICK`` is there, which it removes when it starts, ``/livez`` says
+503; ``/healthz`` does not. ``/idlez`` says 503 while anyone but the asker has a connection: what was sent by one who is gone may not be read yet.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
@@ -34,37 +35,43 @@ class Application(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, taken: str, work: float, hangs: str, sick: str) -> None:
+    def __init__(self, port: int, taken: str, work: float, environ: Mapping[str, str]) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.work = work
-        self.sick = sick
+        self.sick = environ.get("APP_SICK", "")
         self.closing = threading.Event()
-        self._hangs = hangs
+        self._hangs = environ.get("APP_HANGS", "")
+        self._waits = environ.get("APP_WAITS", "")
         self._taken = os.open(taken, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self._connections: set[socket.socket] = set()
-        self._requests = 0
+        self._waiting = 0
         self._lock = threading.Lock()
 
     def hang(self) -> None:
         """Return when it does not hang (any more)."""
-        while self._hangs and os.path.exists(self._hangs):  # noqa: PTH110 -- asked for each request
+        while is_there(self._hangs):
             time.sleep(LOOK_AGAIN)
+
+    def wait(self) -> None:
+        """Return when it takes records (again)."""
+        if is_there(self._waits):
+            with self._lock:
+                self._waiting += 1
+            while is_there(self._waits):
+                time.sleep(LOOK_AGAIN)
+            with self._lock:
+                self._waiting -= 1
+
+    @property
+    def waits(self) -> bool:
+        """Whether a request with records waits."""
+        return self._waiting > 0
 
     @property
     def idle(self) -> bool:
-        """Whether no request with records is under way."""
-        return not self._requests
-
-    @contextmanager
-    def request(self) -> Iterator[None]:
-        """Count a request with records as under way."""
+        """Whether there is no connection but that of the asker."""
         with self._lock:
-            self._requests += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._requests -= 1
+            return len(self._connections) == 1
 
     def take(self, lines: list[dict[str, Any]]) -> None:
         """Note records as taken, in one write."""
@@ -112,14 +119,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Take records."""
         app = cast("Application", self.server)
-        with app.request():
-            length = int(self.headers["Content-Length"])
-            body = self.rfile.read(length)
-            if len(body) < length:
-                self.close_connection = True
-                return
-            time.sleep(app.work)
-            app.take([json.loads(line) for line in body.splitlines()])
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True
+            return
+        time.sleep(app.work)
+        app.wait()
+        app.take([json.loads(line) for line in body.splitlines()])
         app.hang()
         self.close_connection = self.close_connection or app.closing.is_set()
         self._answer(200)
@@ -128,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
         """Answer health checks."""
         app = cast("Application", self.server)
         app.hang()
-        is_well = {"/livez": not os.path.exists(app.sick), "/idlez": app.idle}  # noqa: PTH110 -- asked for each request
+        is_well = {"/livez": not is_there(app.sick), "/idlez": app.idle, "/waitz": app.waits}
         self._answer(200 if is_well.get(self.path, True) else 503)
 
     def _answer(self, status: int) -> None:
@@ -140,15 +147,19 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+def is_there(file: str) -> bool:
+    """Tell whether a file is there; the empty name is none."""
+    return os.path.exists(file)  # noqa: PTH110 -- asked for each request
+
+
 def main() -> None:
     """Serve until SIGTERM."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # before any thread: they inherit it
     environ = os.environ
-    sick = environ.get("APP_SICK", "")
     with suppress(FileNotFoundError):
-        os.remove(sick)  # noqa: PTH107 -- it may be the empty name, too
+        os.remove(environ.get("APP_SICK", ""))  # noqa: PTH107 -- it may be the empty name, too
     port, taken, work = int(environ["APP_PORT"]), environ["APP_TAKEN"], float(environ.get("APP_WORK", "0"))
-    app = Application(port, taken, work, environ.get("APP_HANGS", ""), sick)
+    app = Application(port, taken, work, environ)
     threading.Thread(target=app.serve_forever, args=(0.05,), daemon=True).start()
     print("takes records", flush=True)
     signal.sigwait({signal.SIGTERM})
