@@ -97,6 +97,11 @@ def slow(seconds: float, then: Behaviour = accept) -> Behaviour:
     return behave
 
 
+def taking(count: int, then: Behaviour) -> Behaviour:
+    """Take the first ``count`` requests, and treat all later ones as ``then`` does: what is to happen under load finds some, however quick all are."""
+    return lambda request: Reply() if request.number < count else then(request)
+
+
 def held_until(gate: threading.Event, then: Behaviour = accept) -> Behaviour:
     """Answer nothing until ``gate`` is set (by the test, at its end too: the server's threads wait for it)."""
 

@@ -56,6 +56,10 @@ class Scene:
         """Return when the application has taken ``count`` different records."""
         wait_for(lambda: len(set(self.app.ids)) >= count, f"the application has taken {count} records", LONG)
 
+    def wait_requests(self, count: int) -> None:
+        """Return when ``count`` requests have come to the application, answered or not."""
+        wait_for(lambda: len(self.app.requests) >= count, f"{count} requests have come", LONG)
+
     def wait_quiet(self) -> None:
         """Return when the application has treated all that sidecars sent which have ended since."""
         wait_for(lambda: self.app.connections == 0, "the application is at rest", LONG)

@@ -8,9 +8,8 @@ import pytest
 
 from tests.integration.lifecycle.scene import LONG, assert_ended, drain, scene
 from tests.parts.app import Application
-from tests.parts.behaviour import Reply, Request, accept, answer, hang_up, held_until
+from tests.parts.behaviour import accept, answer, hang_up, held_until, taking
 from tests.parts.kafka import RealKafka
-from tests.parts.waiting import wait_for
 
 Fault = Callable[[Application, threading.Event], None]
 
@@ -31,9 +30,8 @@ def asks_for_an_hour(app: Application, _over: threading.Event) -> None:
     app.behave = answer(503, {"Retry-After": "3600"})
 
 
-def takes_twenty_requests(request: Request) -> Reply:
-    """Take so many and no more, so that none is under way when the fault begins."""
-    return Reply() if request.number < 20 else Reply(503)
+TAKEN = 20
+"""Requests that are taken, and no more, so that none of them is under way when the fault begins."""
 
 
 @pytest.mark.parametrize("fails", [refuses_connections, accepts_and_never_answers, hangs_up, asks_for_an_hour])
@@ -41,10 +39,11 @@ def test_a_drain_that_cannot_deliver_ends_at_its_deadline_with_3_and_the_next_si
     kafka: RealKafka, tmp_path: Path, fails: Fault
 ) -> None:
     over = threading.Event()
-    with scene(kafka, tmp_path, behave=takes_twenty_requests, records=10_000, settings={"FLUSH__MAX_BATCH": "100"}) as it:
+    behave = taking(TAKEN, then=answer(503))
+    with scene(kafka, tmp_path, behave=behave, records=10_000, settings={"FLUSH__MAX_BATCH": "100"}) as it:
         with it.sidecar(DRAIN_TIMEOUT="2s") as sidecar:
-            sidecar.wait_status(lambda status: status["flow"]["retrying"] > 0, "twenty are taken", LONG)
-            wait_for(lambda: len(it.app.requests) > 40, "no more are", LONG)
+            sidecar.wait_status(lambda status: status["flow"]["retrying"] > 0, "all that are taken are", LONG)
+            it.wait_requests(2 * TAKEN)
             fails(it.app, over)
             sidecar.sigterm()
             assert_ended(sidecar, 3)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.integration.lifecycle.scene import LONG, drain, scene
-from tests.parts.behaviour import slow
+from tests.parts.behaviour import held_until, slow, taking
 from tests.parts.kafka import RealKafka
 from tests.parts.kafka.contract import SASL_PASSWORD, SASL_USER
 from tests.parts.missing import part_missing
@@ -15,16 +16,19 @@ from tests.parts.waiting import wait_for
 
 
 def test_a_broker_that_is_restarted_under_load_costs_nothing(kafka: RealKafka, tmp_path: Path) -> None:
-    settings = {"FLUSH__MAX_BATCH": "100", "BUFFER__MAX_MESSAGES": "2000"}
-    with scene(kafka, tmp_path, behave=slow(0.1), records=40_000, settings=settings) as it, it.sidecar() as sidecar:
-        it.wait_taken(2_000)
+    settings = {"FLUSH__MAX_BATCH": "100", "BUFFER__MAX_MESSAGES": "2000", "WRITER__TIMEOUT": "5m"}
+    gate = threading.Event()
+    behave = taking(20, then=held_until(gate, then=slow(0.1)))
+    with scene(kafka, tmp_path, behave=behave, records=40_000, settings=settings) as it, it.sidecar() as sidecar:
+        it.wait_requests(21)
         sidecar.wait_status(lambda status: all(p["log_end"] for p in status["partitions"]), "it knows its lag", LONG)
         kafka.stop()
         sidecar.wait_status(lambda status: status["kafka"]["trouble"], "it says that Kafka is away", LONG)
+        gate.set()  # only now: all might have been taken
         assert sidecar.get("/livez")[0] == 200
         assert sidecar.get("/readyz")[0] == 200  # it was ready once
-        kafka.start()
         assert len(set(it.app.ids)) < it.produced
+        kafka.start()
         it.app.behave = slow(0.0)
         it.wait_taken(it.produced)
         it.produce(1_000)
@@ -150,7 +154,9 @@ def lines_of(sidecar: SidecarProcess, error: str) -> list[str]:
 
 def assert_waits(sidecar: SidecarProcess, error: str, *words: str) -> None:
     """Assert that a sidecar lives, is not ready and says why, on every page and in the log, and there not again and again."""
-    status = sidecar.wait_status(lambda status: status["kafka"]["trouble"], "it says what is wrong", LONG)
+    status = sidecar.wait_status(
+        lambda status: all(word in (status["kafka"]["trouble"] or "") for word in (error, *words)), "it says what is wrong", LONG
+    )
     assert status["why"]["verdict"] == "broker_stall"
     ready, reason = sidecar.get("/readyz")
     assert (ready, sidecar.get("/livez")[0], sidecar.get("/startupz")[0]) == (503, 200, 200)

@@ -12,7 +12,7 @@ from tests.parts.kafka import RealKafka
 LOAD = slow(0.2)
 """Two thousand records a second at most, so that what is produced lasts for what is to be seen."""
 
-SETTINGS = {"FLUSH__MAX_BATCH": "100", "BUFFER__MAX_MESSAGES": "2000"}
+SETTINGS = {"FLUSH__MAX_BATCH": "100", "BUFFER__MAX_MESSAGES": "500"}
 CLASSIC = {
     **SETTINGS,
     "KAFKA__GROUP_PROTOCOL": "classic",
