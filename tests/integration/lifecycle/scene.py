@@ -15,6 +15,7 @@ from tests.parts.app import Application
 from tests.parts.behaviour import Behaviour, accept
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
+from tests.parts.kubelet.pod import get
 from tests.parts.process import RunningSidecar, SidecarProcess
 from tests.parts.topics import committed, create_topic, fresh_name, log_ends, produce_numbered
 from tests.parts.waiting import wait_for
@@ -62,6 +63,7 @@ class Scene:
 
     def wait_quiet(self) -> None:
         """Return when the application has treated all that sidecars sent which have ended since."""
+        get(self.app.port, "/healthz")  # who had connected before is accepted by now, and counted
         wait_for(lambda: self.app.connections == 0, "the application is at rest", LONG)
 
     def committed(self) -> dict[int, int]:

@@ -162,6 +162,7 @@ def test_letters_that_are_done_stay_done_when_the_first_open_one_has_left_the_to
 
 def test_two_that_change_letters_at_a_time_are_told_of_each_other(it: Dlq) -> None:
     it.app.behave = lambda _request: Reply(503, {"Retry-After": "20"})
+    before = len(it.app.requests)
     first = subprocess.Popen(
         [sys.executable, "-m", "sidecar", "dlq", "redrive", "--to", "writer"],
         env=it.environ,
@@ -169,7 +170,6 @@ def test_two_that_change_letters_at_a_time_are_told_of_each_other(it: Dlq) -> No
         stderr=subprocess.DEVNULL,
     )
     try:
-        before = len(it.app.requests)
         wait_for(lambda: len(it.app.requests) > before, "the first one writes")
         assert "another one changes these letters now" in it.run("redrive", status=1)
     finally:

@@ -92,7 +92,8 @@ def test_every_metric_is_there_before_the_first_record_and_every_outcome_at_zero
         place = {"topic": topic, "partition": "0"}
         assert sidecar.metric("sidecar_lag_records", **place) == 0
         assert sidecar.metric("sidecar_lag_seconds", **place) == 0
-        assert sidecar.metric("sidecar_verdict", **place, verdict="ok") == 1
+        verdicts = {dict(labels)["verdict"] for name, labels in found if name == "sidecar_verdict"}
+        assert verdicts in ({"ok"}, {"idle"})  # the latter when it took long to get here
         assert sidecar.metric("sidecar_assigned_partitions") == 1
         assert sidecar.metric("sidecar_memory_limit_bytes") == 256 * 1024**2
         assert sidecar.metric("sidecar_state", state="normal") == 1
@@ -120,7 +121,11 @@ def test_the_status_tells_of_each_partition_where_it_stands_what_holds_it_and_wh
             app.behave = held_until(gate)
             produce_numbered(kafka.bootstrap, topic, range(10, 1010))
             held = sidecar.wait_status(
-                lambda status: _partition(status, 0)["held"] and _partition(status, 0)["log_end"] == 1010,
+                lambda status: (
+                    _partition(status, 0)["held"]
+                    and _partition(status, 0)["log_end"] == 1010
+                    and status["why"]["verdict"] == "downstream_slow"  # which it is once nothing was delivered for a while
+                ),
                 "a buffer that is full holds the partition",
             )
             _assert_held(held)
@@ -190,7 +195,7 @@ def test_it_is_ready_once_it_has_its_partitions_and_no_longer_while_it_drains(ka
         sidecar.wait_ready()
         assert sidecar.get("/readyz") == (200, "ready\n")
         produce_numbered(kafka.bootstrap, topic, range(5))
-        sidecar.wait_status(lambda status: status["books"]["in_flight"] == 5, "five records are in flight")
+        sidecar.wait_status(has_all_five, "five records are here, and some of them in flight")
         sidecar.sigterm()
         sidecar.wait_status(lambda status: status["state"] == "draining", "the drain began")
         assert sidecar.get("/readyz") == (503, "draining\n")
@@ -198,6 +203,11 @@ def test_it_is_ready_once_it_has_its_partitions_and_no_longer_while_it_drains(ka
         gate.set()
         assert sidecar.wait_exit() == 0
     assert app.ids == (0, 1, 2, 3, 4)
+
+
+def has_all_five(status: Any) -> bool:
+    """Tell whether five records were polled, in however many polls, and a flush is under way: there is one at a time."""
+    return bool(status["books"]["polled"] == 5 and status["books"]["in_flight"])
 
 
 def _get(sidecar: SidecarProcess, path: str) -> tuple[int, Any]:
