@@ -13,6 +13,8 @@ act   what happens
 11    the second pod is replaced: it drains, and the group rebalances
 12    all is well again
 ===== ==========================================================================================================
+
+An act that is there for something lasts until Prometheus has seen that, however long it takes.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from tests.parts.kafka import RealKafka
 from tests.parts.process import SidecarProcess
 from tests.parts.prometheus import Prometheus, Target
 from tests.parts.topics import create_topic
+from tests.parts.waiting import wait_for
 
 NAMESPACE = "payments"
 SCRAPE = 1.0
@@ -39,6 +42,13 @@ SCRAPE = 1.0
 
 USUAL, SPIKE = 150.0, 2500.0
 """Records a second and topic."""
+
+LONG = 60.0
+"""Seconds within which all that is to be seen is."""
+
+SHED = 'sidecar_records_dropped_total{pod="billing-1", reason="drop_oldest"} > 0'
+HELD = 'sidecar_breaker_state{pod="billing-1", state="open"} == 1 and on(pod) sidecar_hold_seconds_total{reason="breaker"} > 0'
+CATCHING_UP = "sum(deriv(sidecar_lag_records[6s])) < 0 and max(sidecar_lag_seconds) > 1"
 
 SETTINGS: Mapping[str, str] = {
     "BUFFER__STRATEGY": "drop_oldest",
@@ -99,10 +109,15 @@ class _Cast:
         self._prometheus.scrape(Target(sidecar.port, labels))
         return sidecar
 
-    def leave(self, sidecar: SidecarProcess) -> None:
+    def see(self, expression: str) -> None:
+        """Return when Prometheus sees ``expression``, in more than one scrape."""
+        wait_for(lambda: self._prometheus.query(expression), f"Prometheus sees {expression}", LONG)
+        _for(2 * SCRAPE)
+
+    def leave(self, sidecar: SidecarProcess, pod: str) -> None:
         """End it as a pod ends: its own preStop hook drains, and it stays to be scraped until SIGTERM comes."""
-        sidecar.post("/drain?terminal&wait=10s")
-        _for(3 * SCRAPE)
+        sidecar.post("/drain?terminal&wait")
+        self.see(f'sidecar_drains_total{{pod="{pod}", result="drained"}} == 1')
         sidecar.sigterm()
         sidecar.wait_exit()
         self._prometheus.forget(sidecar.port)
@@ -112,15 +127,18 @@ def _acts(app: Application, steady: Steady, cast: _Cast, second: SidecarProcess,
     _for(2 * act)
     steady.rate, app.behave = SPIKE, slow(0.25)
     _for(act)
+    cast.see(SHED)
     steady.rate, app.behave = USUAL, slow(0.01)
     _for(2 * act)
     app.go_down()
     _for(2 * act)
-    app.behave = slow(0.2)
+    cast.see(HELD)
+    steady.rate, app.behave = USUAL / 8, slow(1.0)
     app.come_back()
     _for(3 * act)
-    app.behave = slow(0.01)
-    cast.leave(second)
+    cast.see(CATCHING_UP)
+    steady.rate, app.behave = USUAL, slow(0.01)
+    cast.leave(second, "billing-2")
     cast.enter("billing-3").wait_ready()
     _for(2 * act)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -34,9 +35,10 @@ class Steady:
         self._producer.purge()
 
     def _run(self) -> None:
-        due = 0.0
+        due, at = 0.0, time.monotonic()
         while not self._stop.wait(BEAT):
-            due += self.rate * BEAT
+            before, at = at, time.monotonic()
+            due += self.rate * (at - before)  # not a beat's: on a busy machine one is longer
             while due >= 1:
                 due -= 1
                 self._send()

@@ -15,6 +15,7 @@ from sidecar.core.records import TopicPartition
 from sidecar.core.snapshot import SearchView
 from tests.dashboard.stage import SLOW, Stage, failing, partition, twelve
 from tests.parts.browser import complaints_of, violations
+from tests.parts.waiting import free_port
 from tests.unit.observe.reports import BOOKS, FLOW, NOW, SEARCH
 
 SENTENCE = "3 of 12 partitions behind by 43 s: the downstream fails (answered 503 Service Unavailable) after 3 attempts, next try in 8.0 s"
@@ -319,15 +320,15 @@ def test_it_comes_back_when_the_server_does(browser: Browser, stage: Stage) -> N
     page = context.new_page()
     heard = complaints_of(page)
     stage.tell(partition(0))
-    with stage.serving() as server:
-        port = server.port
+    port = free_port()
+    with stage.serving(port):
         page.goto(address(port))
         expect(page.locator("#link")).to_have_text("live")
     expect(page.locator("#link")).to_have_attribute("data-state", "lost")
     again = Stage()
     again.tell(*twelve(again))
     with again.serving(port):
-        expect(page.locator("#link")).to_have_text("live", timeout=15_000)
+        expect(page.locator("#link")).to_have_text("live")
         expect(page.locator("#verdict")).to_have_text("downstream down")
     context.close()
     assert [each for each in heard if "ERR_" not in each] == []  # the browser itself tells of the lost connection
@@ -341,8 +342,8 @@ def test_what_is_old_says_so_when_nothing_comes_any_more(browser: Browser) -> No
     silent = Stage(every=SELDOM)
     silent.tell(partition(0))
     link, age = page.locator("#link"), page.locator("#age")
-    with silent.serving() as server:
-        port = server.port
+    port = free_port()
+    with silent.serving(port):
         page.goto(address(port))
         expect(link).to_have_text("live")
         page.clock.run_for(4_000)
@@ -362,7 +363,7 @@ def test_what_is_old_says_so_when_nothing_comes_any_more(browser: Browser) -> No
     again = Stage()
     again.tell(partition(0))
     with again.serving(port):
-        expect(link).to_have_text("live", timeout=15_000)
+        expect(link).to_have_text("live")
         expect(age).to_be_empty()
         expect(page.locator("body")).not_to_have_class("stale")
     context.close()
@@ -395,7 +396,7 @@ def test_one_viewer_too_many_is_told_why(browser: Browser) -> None:
         second.goto(address(server.port))
         expect(second.locator("#link")).to_contain_text("1 viewers are watching already")
         first.close()
-        expect(second.locator("#link")).to_have_text("live", timeout=15_000)
+        expect(second.locator("#link")).to_have_text("live")
     context.close()
 
 
