@@ -170,7 +170,8 @@ class PodWorker:
             case Unhealthy(name):
                 yield from self._take_leave(name, frozenset(), now)
             case Started(name):
-                self._states[name].goes_to(Stage.RUNNING, now)
+                if self._states[name].stage is Stage.STARTING:  # else it is on its way out already
+                    self._states[name].goes_to(Stage.RUNNING, now)
             case HookEnded(name):
                 self._states[name].hook_ended = True
             case Exited(name):

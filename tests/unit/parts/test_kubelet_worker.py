@@ -172,3 +172,11 @@ def test_main_containers_start_when_each_sidecar_has_passed_its_startup_probe() 
     assert worker.handle(Tick(), 1) == []
     assert worker.handle(Started("two"), 2) == [(Verb.START, "app")]
     assert not worker.over
+
+
+def test_a_startup_probe_that_passes_while_the_container_stops_leaves_it_to_be_killed() -> None:
+    worker = PodWorker((Container("sidecar", is_sidecar=True, has_startup_probe=True),), 10)
+    worker.handle(Created(), 0)
+    worker.handle(Deleted(), 1)
+    worker.handle(Started("sidecar"), 2)
+    assert worker.handle(Tick(), 11) == [(Verb.KILL, "sidecar")]
