@@ -58,16 +58,15 @@ def _printed(settings: Mapping[str, str], options: Sequence[str]) -> dict[str, A
 
 def _app(env: Mapping[str, str]) -> dict[str, Any]:
     """Return the container of the sample application, on the sidecar's image, since that has a Python."""
+    asked = {"path": "/livez", "port": int(env["APP_PORT"]), **ON_NODE}
     return {
         "name": "app",
         "image": f"docker.io/{IMAGE}",
         "imagePullPolicy": "Never",
         "command": ["python3", "/code/sample_app.py"],
         "env": [{"name": key, "value": text} for key, text in env.items()],
-        "livenessProbe": {
-            "httpGet": {"path": "/livez", "port": int(env["APP_PORT"]), **ON_NODE},
-            "periodSeconds": 1,
-            "failureThreshold": 1,
-        },
+        # It is asked whether it lives once it has started, however long that takes, and may answer late: only what it says restarts it.
+        "startupProbe": {"httpGet": asked, "periodSeconds": 1, "failureThreshold": 60},
+        "livenessProbe": {"httpGet": asked, "periodSeconds": 1, "timeoutSeconds": 30, "failureThreshold": 1},
         "volumeMounts": [{"name": "case", "mountPath": "/case"}, {"name": "code", "mountPath": "/code", "readOnly": True}],
     }

@@ -91,12 +91,13 @@ class Node:
         url = f"http://127.0.0.1:{self._app_port}"
         settings = {
             "KAFKA__GROUP_ID": self.load.group,
-            "FLUSH__MAX_BATCH": "50",
-            "BUFFER__MAX_MESSAGES": "1000",
+            "FLUSH__MAX_BATCH": "20",  # 800 records a second at most: of a kubelet's seconds there are several until the end
+            "BUFFER__MAX_MESSAGES": "100",
             "ON_POISON": "drop",  # a failure that a drain took for the records' fault would show
             "DRAIN_TIMEOUT": "5s",
             "APP__HEALTH_URL": f"{url}/healthz",
             "APP__HEALTH_INTERVAL": "100ms",
+            "APP__HEALTH_TIMEOUT": "30s",  # an application that is only late on a busy machine is not one that is ill
             "HTTP__LISTEN": f"0.0.0.0:{self._admin_port}",
             **({"HTTP__TOKEN": TOKEN} if "drain" in self._case.options else {}),  # without a hook no manifest may show it
             **self._case.settings,
