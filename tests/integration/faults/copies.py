@@ -9,7 +9,8 @@ import msgspec
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
 from tests.parts.log import messages_in_log
-from tests.parts.process import SidecarProcess
+from tests.parts.process import RunningSidecar, SidecarProcess
+from tests.parts.progress import wait_caught_up
 from tests.parts.topics import committed, create_topic, fresh_name, log_ends, produce_numbered
 from tests.parts.waiting import wait_for
 
@@ -57,6 +58,10 @@ class Copy:
         """Return the numbers of the records of a partition of the copy, in their order."""
         messages = messages_in_log(self.bootstrap, self.copy, partition)
         return [msgspec.json.decode(message.value() or b"")["id"] for message in messages]
+
+    def wait_caught_up(self, sidecar: RunningSidecar) -> None:
+        """Return when ``sidecar`` has all of the source, and each record so far has its outcome."""
+        wait_caught_up(sidecar, self.bootstrap, self.source, LONG)
 
     def wait_committed(self) -> None:
         """Return when all of the source is committed."""

@@ -16,7 +16,8 @@ import psycopg
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
 from tests.parts.postgresql import PostgreSQL
-from tests.parts.process import SidecarProcess
+from tests.parts.process import RunningSidecar, SidecarProcess
+from tests.parts.progress import wait_caught_up
 from tests.parts.topics import committed, create_topic, fresh_name, log_ends, produce_numbered
 from tests.parts.waiting import wait_for
 
@@ -87,6 +88,10 @@ class Table:
     def wait_made(self) -> None:
         """Return when the table is there."""
         wait_for(lambda: self.query("SELECT to_regclass('{t}')")[0][0], "the table is made", LONG)
+
+    def wait_caught_up(self, sidecar: RunningSidecar) -> None:
+        """Return when ``sidecar`` has all of the topic, and each record so far has its outcome."""
+        wait_caught_up(sidecar, self._kafka.bootstrap, self.topic, LONG)
 
     def terminate(self) -> None:
         """End all sessions of the role."""
