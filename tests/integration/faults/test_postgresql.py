@@ -9,39 +9,38 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
+from psycopg.pq import ExecStatus
 
 from tests.contract.listener import Listener
 from tests.contract.postgresql.stage import cut
 from tests.integration.faults.tables import LONG, Table
-from tests.integration.lifecycle.scene import drain, has
+from tests.integration.lifecycle.scene import drain
 from tests.parts.missing import part_missing
 from tests.parts.postgresql.server import Given
-from tests.parts.process import RunningSidecar, caught_up
+from tests.parts.process import RunningSidecar
 from tests.parts.waiting import free_port, wait_for
 
 LOAD = 20_000
 
-LINGER = """
-CREATE FUNCTION {o}_linger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END';
-CREATE TRIGGER linger AFTER UPDATE ON {o} FOR EACH STATEMENT EXECUTE FUNCTION {o}_linger()
+GATE = "hashtext('{o}')"
+PASS_THE_GATE = f"""
+CREATE FUNCTION {{o}}_pass() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_advisory_xact_lock_shared({GATE}); RETURN NULL; END$$;
+CREATE TRIGGER pass AFTER UPDATE ON {{o}} FOR EACH STATEMENT EXECUTE FUNCTION {{o}}_pass()
 """
-"""Keeps a transaction from going on for a moment once it has written the offsets."""
+"""Keeps a transaction from going on, once it has written the offsets, while another session holds the lock of the gate."""
 
-WAITS = "SELECT 1 FROM pg_stat_activity WHERE usename = '{r}' AND wait_event_type = 'Lock'"
-LINGERS = "SELECT 1 FROM pg_stat_activity WHERE usename = '{r}' AND wait_event = 'PgSleep'"
-
-
-def let_it_write(it: Table, sidecar: RunningSidecar, records: int = 2_000) -> None:
-    """Return when it has written ``records`` more, to a table that is there from then on."""
-    before = delivered(sidecar)
-    sidecar.wait_status(has(delivered=before + records), f"{records} records more", LONG)
-    assert it.count() >= records
+WAITS = "SELECT 1 FROM pg_stat_activity WHERE usename = '{r}' AND wait_event_type = 'Lock'"  # noqa: S608 -- a number
+WAITS_AT_THE_GATE = WAITS + " AND wait_event = 'advisory'"
 
 
-def delivered(sidecar: RunningSidecar) -> int:
-    status = sidecar.wait_status(lambda status: "books" in status, "a report", LONG)
-    return int(status["books"]["delivered"])
+def let_it_write(it: Table) -> None:
+    """Produce, and return when a tenth of it is in the table, which is there from then on."""
+    it.wait_made()
+    before = it.count()
+    it.produce(LOAD)
+    it.wait_rows(before + LOAD // 10)
 
 
 @contextmanager
@@ -56,7 +55,7 @@ def a_flush_that_waits(it: Table) -> Iterator[None]:
 
 def end(it: Table, sidecar: RunningSidecar, *missing: int) -> None:
     """Assert that it catches up and drains, and that everything is there once."""
-    sidecar.wait_status(caught_up, "it is caught up", LONG)
+    it.wait_caught_up(sidecar)
     drain(sidecar)
     it.assert_each_once(*missing)
 
@@ -69,12 +68,11 @@ def why(sidecar: RunningSidecar, name: str = "flush.failed") -> list[str]:
 def test_fault_42_a_database_that_crashes_under_load_has_every_record_once(it: Table, synchronous_commit: str) -> None:
     """Without synchronous commits it forgets rows and offsets, both together: the next flush of their partition is fenced, and begins again there."""
     it.query("ALTER ROLE {r} SET synchronous_commit = " + synchronous_commit)
-    it.produce(LOAD)
     with it.sidecar() as sidecar:
-        let_it_write(it, sidecar)
+        let_it_write(it)
+        it.query("CHECKPOINT")  # else it may forget the table itself
         for _ in range(3):
-            it.produce(LOAD)
-            let_it_write(it, sidecar)
+            let_it_write(it)
             it.server.crash()
             it.server.start()
         with a_flush_that_waits(it):
@@ -86,9 +84,8 @@ def test_fault_42_a_database_that_crashes_under_load_has_every_record_once(it: T
 
 
 def test_fault_43_backends_that_are_terminated_in_a_loop_cost_no_record(it: Table) -> None:
-    it.produce(LOAD)
     with it.sidecar() as sidecar:
-        let_it_write(it, sidecar)
+        let_it_write(it)
         before = it.count()
         for _ in range(50):
             it.terminate()
@@ -115,9 +112,8 @@ def test_fault_43_a_commit_whose_answer_is_lost_is_written_once(it: Table) -> No
 
 
 def test_fault_44_a_lock_that_is_kept_is_waited_for(it: Table) -> None:
-    it.produce(LOAD)
     with it.sidecar(WRITER__TIMEOUT="1s") as sidecar:
-        let_it_write(it, sidecar)
+        let_it_write(it)
         with it.session() as other:
             other.execute(it.statement("LOCK TABLE {t} IN ACCESS EXCLUSIVE MODE").encode())
             it.produce(LOAD)
@@ -127,18 +123,25 @@ def test_fault_44_a_lock_that_is_kept_is_waited_for(it: Table) -> None:
 
 def test_fault_44_of_two_transactions_that_wait_for_each_other_ours_is_repeated(it: Table) -> None:
     """Another one locks the table first and the offsets then, ours does it the other way round, and is the one that looks for a deadlock first."""
-    it.produce(LOAD)
-    with it.sidecar() as sidecar:
-        let_it_write(it, sidecar)
-        it.query(LINGER)
-        with it.session() as other:
-            other.execute(b"SET LOCAL deadlock_timeout = '30s'")
+    with it.sidecar(FLUSH__MAX_IN_FLIGHT="1") as sidecar:  # the other one waits for this transaction alone
+        let_it_write(it)
+        it.wait_caught_up(sidecar)  # so ours will move an offset that is there, and be in the way of who moves all of them
+        it.query(PASS_THE_GATE)
+        with closing(it.session()) as gate, it.session() as other:
+            gate.execute(it.statement(f"SELECT pg_advisory_xact_lock({GATE})").encode())
+            other.execute(b"SET LOCAL deadlock_timeout = '60s'")
             other.execute(it.statement("LOCK TABLE {t} IN ACCESS EXCLUSIVE MODE").encode())
             it.produce(LOAD)
-            wait_for(lambda: it.query(LINGERS), "our transaction has written its offsets", LONG)
-            other.execute(it.statement("UPDATE {o} SET updated_at = now()").encode())
-        it.query("DROP FUNCTION {o}_linger CASCADE")
-        wait_for(lambda: told_of(sidecar, "40P01"), "a deadlock", LONG)
+            wait_for(lambda: it.query(WAITS_AT_THE_GATE), "our transaction has written its offsets", LONG)
+            other.pgconn.send_query(it.statement("UPDATE {o} SET updated_at = now()").encode())
+            wait_for(lambda: it.query(waits(other)), "the other one waits for them", LONG)
+            gate.rollback()
+            wait_for(lambda: told_of(sidecar, "40P01"), "a deadlock", LONG)
+            answer = other.pgconn.get_result()
+            assert answer is not None
+            assert answer.status == ExecStatus.COMMAND_OK
+            assert other.pgconn.get_result() is None
+        it.query("DROP FUNCTION {o}_pass CASCADE")
         end(it, sidecar)
 
 
@@ -146,10 +149,9 @@ def test_fault_44_where_transactions_are_serializable_by_default_another_one_in_
     it: Table,
 ) -> None:
     """Ours says READ COMMITTED itself: it waits for the offsets that the other one has changed, and finds them as they are then."""
-    it.produce(LOAD)
     with it.sidecar() as sidecar:
-        let_it_write(it, sidecar)
-        sidecar.wait_status(caught_up, "nothing is under way", LONG)
+        let_it_write(it)
+        it.wait_caught_up(sidecar)  # so nothing is under way
         it.query("ALTER ROLE {r} SET default_transaction_isolation = 'serializable'")
         it.terminate()
         with it.session() as other:
@@ -164,9 +166,8 @@ def test_fault_44_where_transactions_are_serializable_by_default_another_one_in_
 
 
 def test_fault_44_a_server_without_a_connection_left_opens_the_breaker(it: Table) -> None:
-    it.produce(LOAD)
     with it.sidecar() as sidecar:
-        let_it_write(it, sidecar)
+        let_it_write(it)
         it.query("ALTER ROLE {r} CONNECTION LIMIT 0")
         it.terminate()
         it.produce(LOAD)
@@ -176,9 +177,8 @@ def test_fault_44_a_server_without_a_connection_left_opens_the_breaker(it: Table
 
 
 def test_fault_44_a_server_that_is_read_only_is_waited_for(it: Table) -> None:
-    it.produce(LOAD)
     with it.sidecar() as sidecar:
-        let_it_write(it, sidecar)
+        let_it_write(it)
         it.query("ALTER ROLE {r} SET default_transaction_read_only = on")
         it.terminate()
         it.produce(LOAD)
@@ -188,9 +188,8 @@ def test_fault_44_a_server_that_is_read_only_is_waited_for(it: Table) -> None:
 
 
 def test_fault_45_a_column_that_is_renamed_stops_everything_and_dead_letters_nothing(it: Table) -> None:
-    it.produce(LOAD)
     with it.sidecar(ON_POISON="drop") as sidecar:
-        let_it_write(it, sidecar)
+        let_it_write(it)
         it.query("ALTER TABLE {t} RENAME COLUMN value TO payload")
         it.produce(LOAD)
         status = refused(sidecar, "42703")
@@ -234,6 +233,11 @@ def test_fault_45_a_disk_that_is_full_holds_everything_until_there_is_room(it: T
         refused(sidecar, "53100")
         on_small_disk.unlink()
         end(it, sidecar)
+
+
+def waits(session: psycopg.Connection[Any]) -> str:
+    """Return a question for whether ``session`` waits for a lock."""
+    return f"SELECT 1 FROM pg_stat_activity WHERE pid = {session.info.backend_pid} AND wait_event_type = 'Lock'"  # noqa: S608 -- a number
 
 
 def told_of(sidecar: RunningSidecar, word: str) -> bool:
