@@ -54,9 +54,10 @@ def test_a_process_that_is_killed_at_a_named_point_again_and_again_copies_each_r
     with before_kafka(it.bootstrap, trap) as bootstrap:
         through = {"KAFKA__BOOTSTRAP_SERVERS": bootstrap, "WRITER__URL": f"kafka://{bootstrap}/{{topic}}.copy"}
         for each in range(ROUNDS):
-            it.produce(LOAD)
             with it.sidecar(**PERMANENT, **through, FLUSH__MAX_IN_FLIGHT="1") as sidecar:
-                assert trap.wait_killed(sidecar, 2 + each).before == before
+                trap.arm(sidecar, signal.SIGKILL, 2 + each)
+                it.produce(LOAD)
+                assert trap.wait_killed(sidecar).before == before
     with it.sidecar(**PERMANENT) as sidecar:
         sidecar.wait_status(caught_up, "it is caught up", LONG)
         drain(sidecar)
@@ -92,7 +93,7 @@ def test_instances_that_come_and_go_under_load_copy_each_record_once(it: Copy, p
                 second.wait_status(has(delivered=1), "it copies", LONG)
                 second.sigterm()
                 assert_ended(second, 0)
-        first.wait_status(lambda status: owns(status, PARTITIONS) and caught_up(status), "it has all again", LONG)
+        it.wait_caught_up(first)
         drain(first)
     it.assert_each_once()
 
@@ -111,10 +112,8 @@ def test_an_owner_that_was_stopped_under_load_and_wakes_up_after_another_one_has
                 it.produce(LOAD)
                 zombie.child.send(signal.SIGCONT)
                 zombie.wait_status(lambda status: owns(status, PARTITIONS // 2), "the old one is back", LONG)
-                for sidecar in (zombie, heir):
-                    sidecar.wait_status(caught_up, "they are caught up", LONG)
                 drain(heir)
-            zombie.wait_status(lambda status: owns(status, PARTITIONS) and caught_up(status), "it has all again", LONG)
+            it.wait_caught_up(zombie)
         drain(zombie)
     it.assert_each_once()
 

@@ -53,9 +53,10 @@ def test_a_process_that_is_killed_before_the_commit_to_kafka_again_and_again_wri
     trap = Trap("OffsetCommit", Fate.WITHHELD)
     with before_kafka(it.bootstrap, trap) as bootstrap:
         for _ in range(ROUNDS):
-            it.produce(LOAD)
             with it.sidecar(KAFKA__BOOTSTRAP_SERVERS=bootstrap) as sidecar:
-                trap.wait_killed(sidecar, 1)
+                trap.arm(sidecar, signal.SIGKILL, 1)
+                it.produce(LOAD)
+                trap.wait_killed(sidecar)
             it.assert_whole()
             assert sum(it.committed().values()) < sum(it.stored().values())
     catch_up(it)

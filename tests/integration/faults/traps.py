@@ -72,14 +72,14 @@ class Trap:
         self.opened = threading.Event()
 
     def arm(self, sidecar: RunningSidecar, number: signal.Signals, times: int) -> None:
-        """Wait for it."""
+        """Wait for it. What it asks for before that does not count, so produce what it is to ask for afterwards."""
         with self._lock:
             self.sprung.clear()
+            self.opened.clear()
             self._armed, self._left = (sidecar, number), times
 
-    def wait_killed(self, sidecar: RunningSidecar, times: int) -> Caught:
-        """Have ``sidecar`` killed; return where it was then."""
-        self.arm(sidecar, signal.SIGKILL, times)
+    def wait_killed(self, sidecar: RunningSidecar) -> Caught:
+        """Return where ``sidecar`` was, for which it was armed with SIGKILL, when it was killed."""
         assert sidecar.wait_exit(LONG) == -signal.SIGKILL
         assert self.sprung.wait(LONG)
         return self._caught
