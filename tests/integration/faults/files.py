@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from tests.integration.faults import dying
 from tests.parts.environ import sidecar_environ
@@ -45,18 +43,17 @@ class TableFile:
         prefix = [sys.executable, dying.__file__, str(self.trail), at, str(times)]
         return SidecarProcess(self._environ(more), self._folder, prefix)
 
-    def query(self, statement: str) -> Sequence[tuple[Any, ...]]:
-        """Run a statement in a session of its own."""
-        with closing(sqlite3.connect(self.path)) as connection, connection:
-            return connection.execute(statement).fetchall()
+    def written(self) -> tuple[dict[int, int], list[tuple[int, int]]]:
+        """Return the offsets in the file, and partition and offset of each row, both of one moment."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.execute("BEGIN")
+            offsets = dict(connection.execute(f"SELECT partition, next_offset FROM {dying.OFFSETS}"))  # noqa: S608 -- our own name
+            rows = connection.execute(f"SELECT partition, offset FROM {dying.TABLE} ORDER BY 1, 2")  # noqa: S608 -- our own name
+            return offsets, rows.fetchall()
 
     def stored(self) -> dict[int, int]:
         """Return the offsets in the file."""
-        return dict(self.query(f"SELECT partition, next_offset FROM {dying.OFFSETS}"))  # noqa: S608 -- our own name
-
-    def places(self) -> list[tuple[int, int]]:
-        """Return partition and offset of each row."""
-        return [(row[0], row[1]) for row in self.query(f"SELECT partition, offset FROM {dying.TABLE} ORDER BY 1, 2")]  # noqa: S608 -- our own name
+        return self.written()[0]
 
     def committed(self) -> dict[int, int]:
         """Return what the group committed to Kafka."""
@@ -64,13 +61,14 @@ class TableFile:
 
     def assert_whole(self) -> None:
         """Assert that each record below the offsets in the file is there once, and no other."""
-        assert self.places() == [(partition, offset) for partition, end in sorted(self.stored().items()) for offset in range(end)]
+        offsets, rows = self.written()
+        assert rows == [(partition, offset) for partition, end in sorted(offsets.items()) for offset in range(end)]
 
     def assert_each_once(self) -> None:
         """Assert that each record is there once, and that both offsets are at the ends of the log."""
         self.assert_whole()
         assert self.stored() == self.committed() == log_ends(self.bootstrap, self.topic)
-        assert len(self.places()) == self.produced
+        assert sum(self.stored().values()) == self.produced
 
     def _environ(self, more: dict[str, str]) -> dict[str, str]:
         settings = {
