@@ -34,6 +34,11 @@ def owns(status: Any, partitions: int) -> bool:
     return bool(status["kafka"]["assigned"] == partitions)
 
 
+def through(bootstrap: str) -> dict[str, str]:
+    """Return settings with which all that a sidecar asks for goes through what listens there."""
+    return {"KAFKA__BOOTSTRAP_SERVERS": bootstrap, "WRITER__URL": f"kafka://{bootstrap}/{{topic}}.copy"}
+
+
 RECORDS, OFFSETS = {"AddPartitionsToTxn", "Produce"}, {"AddOffsetsToTxn", "TxnOffsetCommit"}
 
 
@@ -52,9 +57,8 @@ def test_a_process_that_is_killed_at_a_named_point_again_and_again_copies_each_r
 ) -> None:
     trap = Trap(at, fate)
     with before_kafka(it.bootstrap, trap) as bootstrap:
-        through = {"KAFKA__BOOTSTRAP_SERVERS": bootstrap, "WRITER__URL": f"kafka://{bootstrap}/{{topic}}.copy"}
         for each in range(ROUNDS):
-            with it.sidecar(**PERMANENT, **through, FLUSH__MAX_IN_FLIGHT="1") as sidecar:
+            with it.sidecar(**PERMANENT, **through(bootstrap), FLUSH__MAX_IN_FLIGHT="1") as sidecar:
                 trap.arm(sidecar, signal.SIGKILL, 2 + each)
                 it.produce(LOAD)
                 assert trap.wait_killed(sidecar).before == before
@@ -98,22 +102,24 @@ def test_instances_that_come_and_go_under_load_copy_each_record_once(it: Copy, p
     it.assert_each_once()
 
 
-def test_an_owner_that_was_stopped_under_load_and_wakes_up_after_another_one_has_copied_adds_nothing(it: Copy) -> None:
+@pytest.mark.parametrize("at", ["Produce", "EndTxn"])
+def test_an_owner_that_was_stopped_under_load_and_wakes_up_after_another_one_has_copied_adds_nothing(it: Copy, at: str) -> None:
+    trap = Trap(at, Fate.LATE)
     it.produce(LOAD)
-    with it.sidecar("a") as zombie:
+    with before_kafka(it.bootstrap, trap) as bootstrap, it.sidecar("a", **through(bootstrap)) as zombie:
         zombie.wait_status(has(delivered=LOAD), "it copies", LONG)
-        for _ in range(2):
+        trap.arm(zombie, signal.SIGSTOP, 2)
+        it.produce(LOAD)
+        assert trap.sprung.wait(LONG)
+        with it.sidecar("b") as heir:
+            heir.wait_status(lambda status: owns(status, PARTITIONS), "the other one has all", LONG)
+            heir.wait_status(caught_up, "it is caught up", LONG)
             it.produce(LOAD)
-            zombie.wait_status(has(delivered=1), "it copies more", LONG)
-            zombie.child.send(signal.SIGSTOP)
-            with it.sidecar("b") as heir:
-                heir.wait_status(lambda status: owns(status, PARTITIONS), "the other one has all", LONG)
-                heir.wait_status(caught_up, "it is caught up", LONG)
-                it.produce(LOAD)
-                zombie.child.send(signal.SIGCONT)
-                zombie.wait_status(lambda status: owns(status, PARTITIONS // 2), "the old one is back", LONG)
-                drain(heir)
-            it.wait_caught_up(zombie)
+            trap.opened.set()
+            zombie.child.send(signal.SIGCONT)
+            zombie.wait_status(lambda status: owns(status, PARTITIONS // 2), "the old one is back", LONG)
+            drain(heir)
+        it.wait_caught_up(zombie)
         drain(zombie)
     it.assert_each_once()
 
@@ -134,7 +140,7 @@ def test_poison_goes_to_the_dead_letters_and_a_crash_after_it_repeats_nothing(it
     for _ in range(3):
         it.produce(LOAD)
         with it.sidecar(**settings) as sidecar:
-            sidecar.wait_status(caught_up, "it is caught up", LONG)
+            it.wait_committed()
             sidecar.sigkill()
     with it.sidecar(**settings) as sidecar:
         sidecar.wait_status(caught_up, "it is caught up", LONG)

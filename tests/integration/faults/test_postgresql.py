@@ -31,7 +31,7 @@ CREATE TRIGGER pass AFTER UPDATE ON {{o}} FOR EACH STATEMENT EXECUTE FUNCTION {{
 """
 """Keeps a transaction from going on, once it has written the offsets, while another session holds the lock of the gate."""
 
-WAITS = "SELECT 1 FROM pg_stat_activity WHERE usename = '{r}' AND wait_event_type = 'Lock'"  # noqa: S608 -- a number
+WAITS = "SELECT 1 FROM pg_stat_activity WHERE usename = '{r}' AND wait_event_type = 'Lock'"
 WAITS_AT_THE_GATE = WAITS + " AND wait_event = 'advisory'"
 
 
