@@ -38,12 +38,15 @@ def test_a_compacted_topic_is_delivered_with_its_gaps_and_its_lag_reaches_zero(k
         return len(offsets_in_log(kafka.bootstrap, topic)) < 500
 
     wait_for(is_compacted, "the broker compacts the topic", 60)
+    before = offsets_in_log(kafka.bootstrap, topic)
     with Application() as app, SidecarProcess(sidecar_environ(kafka.bootstrap, topic, app.url), tmp_path) as sidecar:
         done = wait_done(sidecar, kafka.bootstrap, topic)
         books = drain(sidecar)
     delivered = offsets_taken(app, topic)
     assert delivered == sorted(delivered)
-    assert delivered == offsets_in_log(kafka.bootstrap, topic)
+    assert (
+        set(offsets_in_log(kafka.bootstrap, topic)) <= set(delivered) <= set(before)
+    )  # the broker may compact what is left of it
     assert len(delivered) == books["polled"] < log_ends(kafka.bootstrap, topic)[0]
     assert done["lag"]["records"] == 0
 
