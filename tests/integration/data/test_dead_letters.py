@@ -112,7 +112,8 @@ def test_fault_46_while_the_dead_letter_topic_takes_nothing_its_partition_is_hel
 
             def is_held(status: Any) -> bool:
                 held, other = status["partitions"] or [{"holds": []}, {}]
-                return "dead_letter" in held["holds"] and other["committed"] == 10
+                refused = "dead_letter" in held["holds"] and status["dead_letters"]["trouble"] is not None
+                return refused and other["committed"] == 10
 
             status = sidecar.wait_status(is_held, "partition 0 waits for its dead letter, partition 1 is done")
             why = status["partitions"][0]["why"]
