@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
+from tests.integration.data import dying
 from tests.integration.data.stage import drain, wait_done
 from tests.integration.data.unix_app import unix_socket_to
 from tests.parts.app import Application
@@ -22,8 +25,8 @@ QUICK_SESSION = {"KAFKA__SESSION_TIMEOUT_MS": "1500", "KAFKA__HEARTBEAT_INTERVAL
 def test_a_file_has_every_record_after_a_kill_in_the_middle_and_a_torn_line(kafka: RealKafka, tmp_path: Path) -> None:
     topic, records = fresh_name("orders"), 60_000
     create_topic(kafka.bootstrap, topic, partitions=2)
-    produce_numbered(kafka.bootstrap, topic, range(records), partitions=2)
-    out = tmp_path / "out.ndjson"
+    produce_numbered(kafka.bootstrap, topic, range(records // 2), partitions=2)
+    out, armed = tmp_path / "out.ndjson", tmp_path / "armed"
     environ = sidecar_environ(
         kafka.bootstrap,
         topic,
@@ -33,15 +36,16 @@ def test_a_file_has_every_record_after_a_kill_in_the_middle_and_a_torn_line(kafk
         WRITER__ROTATE_SIZE="200KiB",
         **QUICK_SESSION,
     )
-    with SidecarProcess(environ, tmp_path) as sidecar:
-        sidecar.wait_status(lambda status: status["books"]["delivered"] > 0, "it writes")
-        sidecar.sigkill()
+    with SidecarProcess(environ, tmp_path, [sys.executable, dying.__file__, str(armed), "20"]) as sidecar:
+        wait_done(sidecar, kafka.bootstrap, topic)
+        armed.touch()
+        produce_numbered(kafka.bootstrap, topic, range(records // 2, records), partitions=2)
+        assert sidecar.wait_exit() == -signal.SIGKILL
     with out.open("ab") as file:
         file.write(TORN)  # what a crash of the machine can leave
     written = len(_ids(out))
-    assert 0 < written < records, "the kill came too late to be one in the middle"
     safe = sum(committed(kafka.bootstrap, environ["SIDECAR_KAFKA__GROUP_ID"], topic).values())
-    assert safe <= written
+    assert records // 2 <= safe < written < records
     with SidecarProcess(environ, tmp_path) as sidecar:
         wait_done(sidecar, kafka.bootstrap, topic)
         drain(sidecar)
@@ -65,13 +69,14 @@ def test_standard_output_has_every_record_and_standard_error_the_log(kafka: Real
     topic = fresh_name("orders")
     create_topic(kafka.bootstrap, topic)
     produce_numbered(kafka.bootstrap, topic, range(5000))
-    with SidecarProcess(sidecar_environ(kafka.bootstrap, topic, "stdout:"), tmp_path) as sidecar:
+    environ = sidecar_environ(kafka.bootstrap, topic, "stdout:")
+    with SidecarProcess(environ, tmp_path, ["/bin/sh", "-c", 'exec "$@" > out.ndjson', "sh"]) as sidecar:
         wait_done(sidecar, kafka.bootstrap, topic)
         sidecar.sigterm()
         assert sidecar.wait_exit() == 0
-        lines = [json.loads(line) for line in sidecar.child.log.read_bytes().splitlines()]  # the child's log has both
-    assert [line["value"]["id"] for line in lines if "offset" in line] == list(range(5000))
-    assert [line["event"] for line in lines if "event" in line][-1] == "sidecar.stopped"
+        assert sidecar.events()[-1]["event"] == "sidecar.stopped"
+    lines = [json.loads(line) for line in (tmp_path / "out.ndjson").read_bytes().splitlines()]
+    assert [line["value"]["id"] for line in lines] == list(range(5000))
 
 
 def test_an_application_on_a_unix_socket_gets_every_record(kafka: RealKafka, tmp_path: Path) -> None:
