@@ -162,14 +162,11 @@ def test_fault_40_an_application_that_never_answers_is_probed_with_one_batch_at_
         sizes.append(len(request.lines))
         return held_until(gate, then=hang_up)(request)
 
-    settings = {"WRITER__TIMEOUT": "300ms", "FLUSH__MAX_BATCH": "200"}
+    settings = {"WRITER__TIMEOUT": "500ms", "FLUSH__MAX_BATCH": "200"}
     with scene(kafka, tmp_path, behave=hang, records=RECORDS, settings=settings) as it, it.sidecar() as sidecar:
-        sidecar.wait_status(is_open, "the breaker is open", LONG)
-        first, already = probes(sidecar), len(sizes)
-        wait_for(lambda: probes(sidecar) >= first + 3, "three probes more", LONG)
-        sidecar.wait_status(is_open, "the breaker is open again", LONG)
-        told = probes(sidecar)
-        assert told - 1 <= first + len(sizes) - already <= told + 1  # one may be on its way at either look
+        first, already = wait_for(lambda: between_probes(sidecar, sizes, 1), "the breaker is open after a probe", LONG)
+        probes, came = wait_for(lambda: between_probes(sidecar, sizes, first + 3), "it is open after three probes more", LONG)
+        assert came - already == probes - first
         it.app.behave = accept
         gate.set()
         it.wait_taken(RECORDS)
@@ -178,9 +175,13 @@ def test_fault_40_an_application_that_never_answers_is_probed_with_one_batch_at_
         it.assert_all_taken_once()
 
 
-def probes(sidecar: RunningSidecar) -> int:
-    """Count how often the breaker was half-open."""
-    return sum(line["new"] == "half_open" for line in sidecar.events("breaker.changed"))
+def between_probes(sidecar: RunningSidecar, came: Sequence[object], least: int) -> Sequence[int]:
+    """Count the probes and what came, at a moment after ``least`` probes when none was on its way; nothing where this is no such moment."""
+    told, requests = sidecar.events("breaker.changed"), len(came)
+    probes = sum(line["new"] == "half_open" for line in told)
+    if probes < least or told[-1]["new"] != "open" or sidecar.events("breaker.changed") != told:
+        return ()
+    return probes, requests
 
 
 def test_fault_41_of_a_batch_that_is_taken_in_part_only_the_rest_comes_again(kafka: RealKafka, tmp_path: Path) -> None:
