@@ -54,5 +54,6 @@ def test_how_many_requests_with_records_of_one_partition_are_open_at_once(
             assert sidecar.wait_exit() == 0
         assert sorted(app.ids) == list(range(RECORDS))
         assert crowd.most in most
-        assert (code, flow["dials"]["concurrency"] >= crowd.most) == (200, True)
-        assert {decision["dial"] for decision in flow["decisions"]} >= {"concurrency"}
+        assert code == 200
+        turns = [max(each["before"], each["after"]) for each in flow["decisions"] if each["dial"] == "concurrency"]
+        assert max(turns) >= crowd.most  # it may have been turned down again since
