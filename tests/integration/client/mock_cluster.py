@@ -8,7 +8,8 @@ library that the consumer under test runs on.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import IntEnum
 from types import TracebackType
 from typing import Self
@@ -109,6 +110,13 @@ class MockCluster:
         """Answer the next requests of this kind with these errors."""
         codes = (ctypes.c_int * len(errors))(*errors)
         _C.rd_kafka_mock_push_request_errors_array(self._cluster, ctypes.c_int16(request), ctypes.c_size_t(len(errors)), codes)
+
+    @contextmanager
+    def failing(self, request: Request, error: int) -> Iterator[None]:
+        """Answer every request of this kind with ``error`` until the block ends; of those, no more than a hundred."""
+        self.fail_next(request, *[error] * 100)
+        yield
+        _C.rd_kafka_mock_clear_request_errors(self._cluster, ctypes.c_int16(request))
 
     def take_down(self) -> None:
         """Have the broker hang up and refuse connections."""

@@ -13,6 +13,7 @@ from sidecar.core.records import UNREADABLE
 from sidecar.kafka.consumer import KafkaFatal, KafkaFenced
 from tests.integration.client.members import GROUP, P0, P1, TOPIC, Member, commit_at
 from tests.integration.client.mock_cluster import MockCluster, Request
+from tests.parts.waiting import wait_for
 
 
 @pytest.fixture
@@ -170,12 +171,15 @@ def test_a_refused_asynchronous_commit_is_answered_with_the_reason(cluster: Mock
 
 
 def test_settling_gives_up_at_its_deadline_when_the_broker_is_away(cluster: MockCluster) -> None:
-    with Member(cluster) as member:
+    with Member(cluster, session_timeout_ms=30_000) as member:  # the group forgets it only when the broker was away for longer
         member.poll_until(lambda: member.owns(P0, P1))
         nothing_outstanding = member.client.settle_commits(time.monotonic())
         cluster.take_down()
         member.client.commit(commit_at(P0, 7))
         settled = member.client.settle_commits(time.monotonic() + 0.2)
+        wait_for(
+            lambda: member.client.settle_commits(time.monotonic() + 0.05) or member.client.trouble, "it hears of the trouble"
+        )
         trouble = member.client.trouble
         cluster.bring_up()
         settled_at_last = member.client.settle_commits(time.monotonic() + 10)
