@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.parts.process import RunningSidecar
-from tests.parts.topics import log_ends
+from tests.parts.topics import committed, log_ends
+from tests.parts.waiting import wait_for
 
 
 def wait_caught_up(sidecar: RunningSidecar, bootstrap: str, topic: str, within: float) -> Any:
@@ -21,3 +22,9 @@ def wait_caught_up(sidecar: RunningSidecar, bootstrap: str, topic: str, within: 
         return all(firsts.get(number) == end for number, end in ends.items())
 
     return sidecar.wait_status(has_outcomes, f"every record of {topic} up to {ends} has its outcome", within)
+
+
+def wait_committed(bootstrap: str, group: str, topic: str, within: float) -> None:
+    """Return when ``group`` has committed all that is in ``topic`` now."""
+    ends = log_ends(bootstrap, topic)
+    wait_for(lambda: committed(bootstrap, group, topic) == ends, f"{group} has committed {topic} up to {ends}", within)

@@ -10,9 +10,8 @@ from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
 from tests.parts.log import messages_in_log
 from tests.parts.process import RunningSidecar, SidecarProcess
-from tests.parts.progress import wait_caught_up
+from tests.parts.progress import wait_caught_up, wait_committed
 from tests.parts.topics import committed, create_topic, fresh_name, log_ends, produce_numbered
-from tests.parts.waiting import wait_for
 
 LONG = 90.0
 """Seconds within which all that these tests wait for happens, also on a machine that others use too."""
@@ -65,8 +64,7 @@ class Copy:
 
     def wait_committed(self) -> None:
         """Return when all of the source is committed."""
-        ends = log_ends(self.bootstrap, self.source)
-        wait_for(lambda: committed(self.bootstrap, self.group, self.source) == ends, "everything is committed", LONG)
+        wait_committed(self.bootstrap, self.group, self.source, LONG)
 
     def assert_each_once(self, *missing: int) -> None:
         """Assert that each record is in the copy once, in its order, except those numbered ``missing``, and that all is committed."""

@@ -8,9 +8,11 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.integration.faults import dying
+from tests.integration.lifecycle.scene import LONG
 from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
 from tests.parts.process import SidecarProcess
+from tests.parts.progress import wait_committed
 from tests.parts.topics import committed, create_topic, fresh_name, log_ends, produce_numbered
 
 PARTITIONS = 4
@@ -58,6 +60,10 @@ class TableFile:
     def committed(self) -> dict[int, int]:
         """Return what the group committed to Kafka."""
         return committed(self.bootstrap, self.group, self.topic)
+
+    def wait_committed(self) -> None:
+        """Return when all of the topic is committed to Kafka."""
+        wait_committed(self.bootstrap, self.group, self.topic, LONG)
 
     def assert_whole(self) -> None:
         """Assert that each record below the offsets in the file is there once, and no other."""

@@ -17,7 +17,7 @@ from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
 from tests.parts.postgresql import PostgreSQL
 from tests.parts.process import RunningSidecar, SidecarProcess
-from tests.parts.progress import wait_caught_up
+from tests.parts.progress import wait_caught_up, wait_committed
 from tests.parts.topics import committed, create_topic, fresh_name, log_ends, produce_numbered
 from tests.parts.waiting import wait_for
 
@@ -92,6 +92,10 @@ class Table:
     def wait_caught_up(self, sidecar: RunningSidecar) -> None:
         """Return when ``sidecar`` has all of the topic, and each record so far has its outcome."""
         wait_caught_up(sidecar, self._kafka.bootstrap, self.topic, LONG)
+
+    def wait_committed(self) -> None:
+        """Return when all of the topic is committed to Kafka."""
+        wait_committed(self._kafka.bootstrap, self.group, self.topic, LONG)
 
     def terminate(self) -> None:
         """End all sessions of the role."""

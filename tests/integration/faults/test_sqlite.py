@@ -51,9 +51,11 @@ def test_a_process_that_is_killed_at_a_named_point_again_and_again_writes_each_r
 
 def test_a_process_that_is_killed_before_the_commit_to_kafka_again_and_again_writes_each_record_once(it: TableFile) -> None:
     trap = Trap("OffsetCommit", Fate.WITHHELD)
+    it.produce(LOAD)
     with before_kafka(it.bootstrap, trap) as bootstrap:
         for _ in range(ROUNDS):
             with it.sidecar(KAFKA__BOOTSTRAP_SERVERS=bootstrap) as sidecar:
+                it.wait_committed()  # so the next commit is one of what is produced now
                 trap.arm(sidecar, signal.SIGKILL, 1)
                 it.produce(LOAD)
                 trap.wait_killed(sidecar)
