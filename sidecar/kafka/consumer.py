@@ -30,6 +30,7 @@ from sidecar.core.events import CommitFinished
 from sidecar.core.records import Chunk, TopicPartition
 from sidecar.kafka.columns import Columns, partition_of, topic_of
 from sidecar.kafka.errors import Meaning, classify, describe
+from sidecar.kafka.late_starts import LateStarts
 from sidecar.kafka.login import Changed, never, renew
 from sidecar.kafka.place import Place
 from sidecar.kafka.refetched import STATISTICS_INTERVAL_MS, Refetched
@@ -88,6 +89,7 @@ class KafkaConsumer:
         self._topics = list(topics)
         self._columns = columns
         self._starts = starts
+        self._late_starts = LateStarts(starts)
         self._resets = resets
         self._trouble = trouble
         self._clocks = clocks
@@ -124,7 +126,7 @@ class KafkaConsumer:
 
     def poll(self, limit: int, timeout: float, gathering: float) -> list[Chunk]:
         """Return records, at most one chunk a partition."""
-        self._settle_resets()
+        self._settle_offsets()
         chunks = self._given(self._consumer.consume(limit, timeout), gathering)
         records = sum(map(len, chunks))
         self._refetched.gave_out(records)
@@ -142,7 +144,7 @@ class KafkaConsumer:
 
     def serve(self) -> list[Chunk]:
         """Serve callbacks; what comes nevertheless is returned."""
-        self._settle_resets()
+        self._settle_offsets()
         return self._serve(0)
 
     def pause(self, tps: Sequence[TopicPartition]) -> None:
@@ -217,10 +219,12 @@ class KafkaConsumer:
         """Leave the group."""
         self._consumer.close()
 
-    def _settle_resets(self) -> None:
+    def _settle_offsets(self) -> None:
         """Before the client is asked for more, so that no record of a partition that moves is on its way here."""
+        now = self._clocks.monotonic()
+        self._late_starts.settle(self._consumer, now, self._listener)
         if self._resets.waiting:
-            self._resets.settle(self._consumer, self._clocks.monotonic(), self._listener, self._paused)
+            self._resets.settle(self._consumer, now, self._listener, self._paused)
 
     def _serve(self, timeout: float) -> list[Chunk]:
         message = self._consumer.poll(timeout)
@@ -257,6 +261,7 @@ class KafkaConsumer:
         meaning = classify(error).meaning
         if meaning is Meaning.RESET:
             tp = TopicPartition(topic_of(message), partition_of(message))
+            self._late_starts.forget([tp])
             self._resets.begin(tp, self._clocks.monotonic(), self._listener)
         elif meaning is Meaning.TROUBLE:
             self._trouble.note(error, of_stream=True)
@@ -289,14 +294,22 @@ class KafkaConsumer:
 
     def _resume(self, positions: Mapping[TopicPartition, int | None]) -> None:
         self._lift_pauses(positions)
-        self._resets.forget([tp for tp, position in positions.items() if position is not None])
+        self._forget_offsets([tp for tp, position in positions.items() if position is not None])
         awaited = self._awaited.intersection(positions)
         self._awaited -= awaited
         if awaited:
-            self._consumer.incremental_assign([_at(tp, positions[tp]) for tp in awaited])
+            self._assign({tp: positions[tp] for tp in awaited})
         for tp, position in positions.items():
             if position is not None and tp not in awaited:
                 self._seek(tp, position)
+
+    def _assign(self, starts: Mapping[TopicPartition, int | None]) -> None:
+        self._consumer.incremental_assign([_at(tp, start) for tp, start in starts.items()])
+        self._late_starts.add([tp for tp, start in starts.items() if start is None], self._clocks.monotonic())
+
+    def _forget_offsets(self, tps: Collection[TopicPartition]) -> None:
+        self._late_starts.forget(tps)
+        self._resets.forget(tps)
 
     def _lift_pauses(self, tps: Iterable[TopicPartition]) -> None:
         self._consumer.resume([KafkaPartition(*tp) for tp in tps])
@@ -322,7 +335,7 @@ class KafkaConsumer:
         self._lift_pauses(self._paused.intersection(tps))
         if self._starts_told:
             self._awaited.update(tps)
-        self._consumer.incremental_assign([_at(tp, start) for tp, start in beginnings.offsets.items() if tp not in self._awaited])
+        self._assign({tp: start for tp, start in beginnings.offsets.items() if tp not in self._awaited})
         self._owned.update(tps)
         if tps:
             self._trouble.over()
@@ -342,7 +355,7 @@ class KafkaConsumer:
         self._consumer.incremental_unassign([KafkaPartition(*tp) for tp in set(tps) - self._awaited])
         self._owned.difference_update(tps)
         self._awaited.difference_update(tps)
-        self._resets.forget(tps)
+        self._forget_offsets(tps)
         self._turns.forget(tps)
         self._publish_place()
 

@@ -2,7 +2,7 @@
 
 The client's own ``auto.offset.reset`` is switched off (``error``): it would jump over records without a word. A committed offset wins; where there
 is none, ``SIDECAR_START`` decides. What cannot be found out in time is left to the client (None), which asks again by itself and, where
-there is no committed offset, says so in the stream.
+there is no committed offset, says so in the stream; and where it does not, to :mod:`sidecar.kafka.late_starts`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ ASK_AGAIN_AFTER = 0.1
 """Seconds."""
 
 MOVING = frozenset({KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS})
-"""Errors of a coordinator that moves, as with each restart of a broker. The client looks for the new one, but does not ask that for the offsets of partitions
-that it was assigned: it never fetches them (librdkafka's issue 5586). So this is not left to it as long as there is time."""
+"""Errors of a coordinator that moves, as with each restart of a broker: a moment later the new one answers."""
 
 Start = Literal["earliest", "latest"] | int
 """An end of the log, or a time in Unix ms."""

@@ -7,8 +7,10 @@ from typing import cast
 
 import pytest
 from confluent_kafka import Consumer, KafkaError
+from confluent_kafka import TopicPartition as KafkaPartition
 
 from sidecar.core.records import TopicPartition
+from sidecar.kafka.late_starts import ASK_EVERY, LateStarts
 from sidecar.kafka.log_offsets import LogOffsets
 from sidecar.kafka.resets import OnOutOfRange, Resets
 from sidecar.kafka.starts import OutOfRange, Start, Starts
@@ -76,6 +78,25 @@ def test_a_coordinator_that_moves_is_asked_again_and_the_start_not_left_to_the_c
 
     assert member.notes.starts[P0] == 2
     assert chunk.values == [b"c"]
+
+
+@pytest.mark.parametrize("committed", [2, None])
+def test_a_start_that_could_not_be_found_out_when_the_partition_was_assigned_is_asked_for_later(
+    cluster: MockCluster, committed: int | None
+) -> None:
+    cluster.produce(P0, b"a", b"b", b"c")
+    if committed is not None:
+        cluster.commit(GROUP, {P0: committed})
+    with Member(cluster) as member:
+        with cluster.failing(Request.OFFSET_FETCH, KafkaError.NOT_COORDINATOR):
+            member.poll_until(lambda: member.owns(P0, P1))
+            for _ in range(30):  # the client itself asks now, and never again
+                member.client.poll(500, 0.01, 0.0)
+        first = 0 if committed is None else committed
+        chunks = member.poll_records(3 - first)
+
+    assert member.notes.starts[P0] is None
+    assert [value for chunk in chunks for value in chunk.values] == [b"a", b"b", b"c"][first:]
 
 
 @pytest.mark.parametrize(("policy", "goes_on_at"), [("earliest", 0), ("latest", 2)])
@@ -207,6 +228,43 @@ class Times:
 
 def test_a_time_is_asked_for_as_a_time() -> None:
     assert Starts(2_000, cast("LogOffsets", Times())).fresh([P0, P1]) == {P0: 20, P1: 20}
+
+
+class Late:
+    """Brokers that tell of a group's offset when they are asked for the second time, and a client that is told to fetch from there."""
+
+    def __init__(self) -> None:
+        self.asked: list[set[TopicPartition]] = []
+        self.begun: list[tuple[str, int, int]] = []
+
+    def committed(self, _consumer: object, tps: Iterable[TopicPartition], _within: float) -> dict[TopicPartition, int] | None:
+        self.asked.append(set(tps))
+        return None if len(self.asked) == 1 else dict.fromkeys(self.asked[-1], 7)
+
+    def fresh(self, _tps: object) -> dict[TopicPartition, int]:
+        return {}
+
+    def incremental_unassign(self, _tps: object) -> None:
+        pass
+
+    def incremental_assign(self, partitions: list[KafkaPartition]) -> None:
+        self.begun += [(p.topic, p.partition, p.offset) for p in partitions]
+
+
+def test_the_start_of_a_partition_is_asked_for_until_it_is_told_unless_the_client_was_sooner_or_it_is_gone() -> None:
+    brokers, notes = Late(), Notes()
+    late = LateStarts(cast("Starts", brokers))
+    late.add([P0, P1, TopicPartition(TOPIC, 2)], 0.0)
+    late.forget([TopicPartition(TOPIC, 2)])
+    for now in (0.0, ASK_EVERY, ASK_EVERY + 0.1):
+        late.settle(cast("Consumer", brokers), now, notes)
+    notes.reached[P1] = 3
+    for now in (2 * ASK_EVERY, 3 * ASK_EVERY):
+        late.settle(cast("Consumer", brokers), now, notes)
+
+    assert brokers.asked == [{P0, P1}, {P0}]
+    assert brokers.begun == [(TOPIC, 0, 7)]
+    assert notes.moves == [(P0, 7)]
 
 
 class Silent:
