@@ -6,6 +6,7 @@ hung call moves it little. That the downstream has become another one is told by
 distances flushes lie above the line, or below it, less one each. At :data:`ALARM` what was known until then is forgotten.
 
 Only flushes that did not wait in a queue may be shown to it. One that did looks as if each call cost more, and so asks for larger batches, which queue for longer.
+Nor may the very first one, which makes connections.
 """
 
 from __future__ import annotations

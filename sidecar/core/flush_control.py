@@ -47,6 +47,7 @@ class FlushControl:
         self._size = BatchSize(limits)
         self._fit = CostFit()
         self._shown = 0
+        self._is_warm = False
         self._owner: Dial | None = None
         self._rests = False
         self._turns = 0
@@ -109,8 +110,9 @@ class FlushControl:
 
     def delivered(self, launch: Launch, records: int, seconds: float, now: float, *, filled: bool) -> None:
         """Learn from a batch that ended delivered; ``filled`` tells whether it was as large as the control asked for."""
-        if launch.unqueued:
+        if launch.unqueued and self._is_warm:
             self._learn(records, seconds)
+        self._is_warm = True  # in the first one connections are made: so far off, it would turn the line for long, and for ever once flushes queue
         if filled:
             self._size.was_full()
         if launch.turns != self._turns:

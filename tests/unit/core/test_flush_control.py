@@ -97,7 +97,7 @@ def test_a_flush_that_hangs_says_nothing_of_its_size() -> None:
 def test_sizes_are_dithered_once_some_flushes_are_known_and_only_where_few_run() -> None:
     client = Client(first_batch=1000, max_batch=1000, first_in_flight=8)
     assert {client.control.next_size(0) for _ in range(50)} == {1000}
-    for _ in range(FEWEST):
+    for _ in range(1 + FEWEST):
         client.flush(1000, 0.1)
     assert {client.control.next_size(0) for _ in range(50)} == {round(1000 * (1 - DITHER)), 1000}
     assert {client.control.next_size(7) for _ in range(50)} == {1000}
