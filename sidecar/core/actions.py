@@ -172,7 +172,10 @@ class FlushFailed:
 
 @dataclass(slots=True)
 class Dropped:
-    """Records of ``tp`` from ``start`` up to, not including, ``end``; ``overflow_topic`` is where they are instead (None: nowhere)."""
+    """Records of ``tp`` from ``start`` up to, not including, ``end``; ``overflow_topic`` is where they are instead (None: nowhere).
+
+    Never changed, and yet not frozen: in a flood there is one for each chunk, and to make it would take twice as long.
+    """
 
     tp: TopicPartition
     start: int

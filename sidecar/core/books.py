@@ -19,7 +19,7 @@ from sidecar.core.snapshot import BooksView
 
 
 class DropReason(enum.StrEnum):
-    """Why a record was dropped on purpose; the offset moves past it."""
+    """Why a record was dropped on purpose; the offset moves past it. Each chunk counts by it, and a string is hashed in C, which another enum's member is not."""
 
     DROP_OLDEST = "drop_oldest"
     DROP_NEWEST = "drop_newest"

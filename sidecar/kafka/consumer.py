@@ -35,7 +35,7 @@ from sidecar.kafka.login import Changed, never, renew
 from sidecar.kafka.place import Place
 from sidecar.kafka.refetched import STATISTICS_INTERVAL_MS, Refetched
 from sidecar.kafka.resets import Resets
-from sidecar.kafka.starts import Starts
+from sidecar.kafka.starts import Starts, begin_anew
 from sidecar.kafka.trouble import Trouble
 from sidecar.kafka.turns import Turns
 from sidecar.runtime.client import Listener
@@ -316,12 +316,11 @@ class KafkaConsumer:
         self._paused.difference_update(tps)
 
     def _seek(self, tp: TopicPartition, position: int) -> None:
-        """Seek. A partition that the client is not fetching cannot be sought; assigned again at that position it begins there."""
+        """Seek."""
         try:
             self._consumer.seek(KafkaPartition(tp.topic, tp.partition, position))
         except KafkaException:
-            self._consumer.incremental_unassign([KafkaPartition(*tp)])
-            self._consumer.incremental_assign([KafkaPartition(tp.topic, tp.partition, position)])
+            begin_anew(self._consumer, tp, position)
 
     def _guard(self, callback: Callable[[Sequence[TopicPartition]], None], partitions: list[KafkaPartition]) -> None:
         """Run a callback so that nothing gets out of it here; the first exception is raised after the call that served it."""

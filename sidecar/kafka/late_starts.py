@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from confluent_kafka import Consumer
-from confluent_kafka import TopicPartition as KafkaPartition
 
 from sidecar.core.records import TopicPartition
-from sidecar.kafka.starts import Starts
+from sidecar.kafka.starts import Starts, begin_anew
 from sidecar.runtime.client import Listener
 
 ASK_EVERY = 2.0
@@ -54,7 +53,6 @@ class LateStarts:
             return
         found = committed | self._starts.fresh(self._waiting.difference(committed))
         for tp, offset in found.items():
-            consumer.incremental_unassign([KafkaPartition(*tp)])
-            consumer.incremental_assign([KafkaPartition(tp.topic, tp.partition, offset)])
+            begin_anew(consumer, tp, offset)
             listener.moved(tp, offset)
         self.forget(found)

@@ -12,10 +12,9 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Literal
 
 from confluent_kafka import Consumer
-from confluent_kafka import TopicPartition as KafkaPartition
 
 from sidecar.core.records import TopicPartition
-from sidecar.kafka.starts import OutOfRange, Starts
+from sidecar.kafka.starts import OutOfRange, Starts, begin_anew
 from sidecar.runtime.client import Listener
 
 RETRY = 1.0
@@ -80,8 +79,6 @@ class Resets:
         return self._move(consumer, found.tp, found.begin if self._policy == "earliest" else found.end, listener)
 
     def _move(self, consumer: Consumer, tp: TopicPartition, offset: int, listener: Listener) -> bool:
-        """Fetch from ``offset``. The client has stopped fetching, so it cannot seek; assigned anew it begins there."""
-        consumer.incremental_unassign([KafkaPartition(*tp)])
-        consumer.incremental_assign([KafkaPartition(tp.topic, tp.partition, offset)])
+        begin_anew(consumer, tp, offset)
         listener.moved(tp, offset)
         return True

@@ -25,7 +25,7 @@ TOLD_TIMEOUT = 0.5
 """The same for the committed offsets where a thread of its own asks for them, too: they are not told while a transaction is open, and the owner of the consumer must not wait for it."""
 
 ASK_AGAIN_AFTER = 0.1
-"""Seconds."""
+"""Seconds between two questions to a coordinator that moves."""
 
 MOVING = frozenset({KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS})
 """Errors of a coordinator that moves, as with each restart of a broker: a moment later the new one answers."""
@@ -99,6 +99,12 @@ class Starts:
         """Return where the log of ``tp`` begins and ends; None when that is not known in time."""
         begin, end = self._offsets.begins([tp], LOOKUP_TIMEOUT), self._offsets.ends([tp], LOOKUP_TIMEOUT)
         return (begin[tp], end[tp]) if tp in begin and tp in end else None
+
+
+def begin_anew(consumer: Consumer, tp: TopicPartition, offset: int) -> None:
+    """Have ``tp`` fetched from ``offset``, also where the client does not fetch it, and so cannot seek: assigned anew it begins there."""
+    consumer.incremental_unassign([KafkaPartition(*tp)])
+    consumer.incremental_assign([KafkaPartition(tp.topic, tp.partition, offset)])
 
 
 def _answers(consumer: Consumer, wanted: list[KafkaPartition], deadline: float) -> list[KafkaPartition]:
