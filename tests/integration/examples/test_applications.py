@@ -21,7 +21,8 @@ from tests.parts.environ import sidecar_environ
 from tests.parts.kafka import RealKafka
 from tests.parts.missing import part_missing
 from tests.parts.process import SidecarProcess
-from tests.parts.topics import Message, committed, create_topic, fresh_name, log_ends, produce
+from tests.parts.progress import wait_committed
+from tests.parts.topics import Message, create_topic, fresh_name, log_ends, produce
 from tests.parts.waiting import free_port, wait_for
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -67,8 +68,7 @@ class Example:
             return False
 
     def wait_committed(self) -> None:
-        ends = log_ends(self.kafka.bootstrap, self.topic)
-        wait_for(lambda: committed(self.kafka.bootstrap, self.group, self.topic) == ends, "all is committed", LONG)
+        wait_committed(self.kafka.bootstrap, self.group, self.topic, LONG)
 
 
 @contextmanager
