@@ -1,4 +1,4 @@
-"""How old records are when they arrive: a writer for ``python:benchmarks.arrivals:write``, and the same for the bare loop.
+"""How old records are when they arrive, and how many of a partition in a row: a writer for ``python:benchmarks.arrivals:write``, and the former for the bare loop.
 
 It is called in the measured process, so what it notes is read there.
 """
@@ -13,11 +13,15 @@ from sidecar.core.records import Batch
 waits: list[float] = []
 """Seconds between a record's timestamp, which the producer gave it, and its arrival."""
 
+runs: list[int] = []
+"""Records of each chunk."""
+
 
 def write(batch: Batch) -> None:
     """Take a batch."""
     for chunk in batch.chunks:
         note(chunk.timestamps)
+        runs.append(len(chunk))
 
 
 def note(timestamps: Iterable[int]) -> None:

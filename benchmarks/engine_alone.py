@@ -2,7 +2,8 @@
 
 - ``through``: every record is taken, flushed and delivered at once.
 - ``sampled``: the buffer is between its watermarks, so 1 in 10 is kept; the readings' records are those that are dropped.
-- ``sampled-one``: the same with one partition, so each poll is one chunk.
+
+A poll has so many records of a partition as ``--run`` says, of as many partitions as it has room for.
 
 Prints one JSON object, like :mod:`benchmarks.subject`.
 """
@@ -10,7 +11,7 @@ Prints one JSON object, like :mod:`benchmarks.subject`.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from benchmarks.measure import PARTITIONS, value
@@ -29,6 +30,9 @@ TPS = [TopicPartition("records", number) for number in range(PARTITIONS)]
 EVERY = 0.003
 """Seconds between two polls, as the engine is told: a rate of 660,000 records a second."""
 
+RUN = POLL_RECORDS // PARTITIONS
+"""Records of a chunk where nothing else is said: those of a poll evenly of all partitions."""
+
 FILLED, FLOOD, FLOODS = 30_000, 50_000, 20
 """Records in the buffer when the flood begins, and in the flood: a tenth of it is kept, which does not fill the buffer. So it takes many of both."""
 
@@ -36,27 +40,28 @@ FILLED, FLOOD, FLOODS = 30_000, 50_000, 20
 def main() -> None:
     """Drive an engine as ``how`` says."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("how", choices=[*HOW])
-    how = HOW[parser.parse_args().how]
+    parser.add_argument("how", choices=["through", "sampled"])
+    parser.add_argument("--run", type=int, default=RUN, help="records of a chunk")
+    options = parser.parse_args()
     tune_interpreter()
     meter = Meter()
-    print(encode(meter.read(how(meter))))
+    print(encode(meter.read((through if options.how == "through" else sampled)(meter, options.run))))
 
 
-def through(meter: Meter) -> int:
+def through(meter: Meter, run: int) -> int:
     """Let records through; return how many."""
     engine = _engine(Policy())
-    polls = list(_polls(RECORDS, TPS))
+    polls = list(_polls(RECORDS, run))
     meter.begin()
     for number, chunks in enumerate(polls):
         _deliver(engine, Polled(chunks), number * EVERY)
     return engine.snapshot(len(polls) * EVERY).books.delivered[TPS[0].topic]
 
 
-def sampled(meter: Meter, tps: Sequence[TopicPartition] = TPS) -> int:
+def sampled(meter: Meter, run: int) -> int:
     """Let about one in ten through; return how many were dropped for that."""
     engines = [_engine(Policy(Strategy.SAMPLE, sample_rate=10)) for _ in range(FLOODS)]
-    filling, flood = list(_polls(FILLED, tps)), list(_polls(FLOOD, tps, FILLED))
+    filling, flood = list(_polls(FILLED, run)), list(_polls(FLOOD, run, FILLED))
     for engine in engines:
         for chunks in filling:
             engine.handle(Polled(chunks), 0.0)
@@ -73,13 +78,6 @@ def _dropped(engine: Engine) -> int:
     return engine.snapshot(0.0).books.dropped[TPS[0].topic, "sample"]
 
 
-HOW: Mapping[str, Callable[[Meter], int]] = {
-    "through": through,
-    "sampled": sampled,
-    "sampled-one": lambda meter: sampled(meter, TPS[:1]),
-}
-
-
 def _engine(policy: Policy) -> Engine:
     engine = Engine(EngineConfig(policy=lambda _topic: policy), Random(1))  # noqa: S311 -- spreads retries
     engine.handle(Assigned(dict.fromkeys(TPS, 0)), 0.0)
@@ -94,13 +92,14 @@ def _deliver(engine: Engine, event: Event, now: float) -> None:
         events += [FlushFinished(action.flight, Delivered(), 0.001) for action in actions if isinstance(action, StartFlush)]
 
 
-def _polls(records: int, tps: Sequence[TopicPartition], after: int = 0) -> Iterator[list[Chunk]]:
-    run = POLL_RECORDS // len(tps)
+def _polls(records: int, run: int, after: int = 0) -> Iterator[list[Chunk]]:
+    tps: Sequence[TopicPartition] = TPS[: POLL_RECORDS // run]
     keys = [b"%d" % number for number in range(run)]  # of which about a tenth is kept
     values = [value(number) for number in range(run)]
     stamps = [1_700_000_000_000] * run
     nbytes = CHUNK_BYTES + accounted_bytes(keys, values, None)
-    for number in range(after // POLL_RECORDS, (after + records) // POLL_RECORDS):
+    poll = run * len(tps)
+    for number in range(after // poll, (after + records) // poll):
         offsets = range(number * run, (number + 1) * run)
         yield [Chunk(tp, 1, offsets, stamps, keys, values, None, offsets.stop, nbytes, 0.0, stamps[0]) for tp in tps]
 

@@ -26,7 +26,8 @@ class Reading(msgspec.Struct, frozen=True):
     """``seconds`` by the wall clock; ``thread`` and ``process`` are CPU seconds; ``rss`` is the largest resident memory, in bytes.
 
     ``gained`` is by how many bytes the resident memory grew while the second half of the records came, ``half`` how many records were delivered, and after how many
-    seconds, when that began. ``stages`` are the CPU seconds of the consuming thread by stage, where it was asked for. ``waits`` are seconds, one for each thing that was waited for, where that is what is measured.
+    seconds, when that began. ``stages`` are the CPU seconds of the consuming thread by stage, where it was asked for. ``waits`` are seconds, one for each thing that was waited for, where that is what is measured;
+    ``runs`` are the records of each chunk that :mod:`benchmarks.arrivals` was given.
     """
 
     records: int
@@ -39,6 +40,7 @@ class Reading(msgspec.Struct, frozen=True):
     half: tuple[int, float] = (0, 0.0)
     stages: Mapping[str, float] = {}
     waits: Sequence[float] = ()
+    runs: Sequence[int] = ()
 
     @property
     def rate(self) -> float:

@@ -47,7 +47,13 @@ class Gauge:
             stages = {} if self._sampler is None else self._sampler.end()
             reading = self._meter.read(self.delivered, max(0.0, time.time() - self.last_delivery))
             self.reading = replace(
-                reading, counts=self.counts, gained=self.gained, half=self.half, stages=stages, waits=arrivals.waits
+                reading,
+                counts=self.counts,
+                gained=self.gained,
+                half=self.half,
+                stages=stages,
+                waits=arrivals.waits,
+                runs=arrivals.runs,
             )
 
     def warning(self, event: str, **fields: object) -> None:

@@ -40,26 +40,26 @@ class BoundedBuffer:
     def __init__(self, max_records: int, max_bytes: int) -> None:
         """Limit the buffer to ``max_records`` and ``max_bytes`` (accounted, see :data:`~sidecar.core.records.RECORD_BYTES`).
 
-        ``active`` counts, by topic, the partitions that have records here.
+        ``size`` and ``nbytes`` are the records and bytes held, queued and in flight; ``active`` counts, by topic, the partitions that have records here.
         """
         self.max_records = max_records
         self.max_bytes = max_bytes
+        self.size = 0
+        self.nbytes = 0
         self.queued_records = 0
         self.queued_bytes = 0
-        self.in_flight_records = 0
-        self.in_flight_bytes = 0
         self.active: Counter[str] = Counter()
         self._lanes: dict[TopicPartition, _Lane] = {}
 
     @property
-    def size(self) -> int:
-        """Records held, queued and in flight."""
-        return self.queued_records + self.in_flight_records
+    def in_flight_records(self) -> int:
+        """Records that were taken, and not settled yet."""
+        return self.size - self.queued_records
 
     @property
-    def nbytes(self) -> int:
-        """Accounted bytes held, queued and in flight."""
-        return self.queued_bytes + self.in_flight_bytes
+    def in_flight_bytes(self) -> int:
+        """Accounted bytes of those."""
+        return self.nbytes - self.queued_bytes
 
     @property
     def capacity(self) -> int:
@@ -156,7 +156,6 @@ class BoundedBuffer:
             taken.append(chunk)
             max_records -= len(chunk)
             max_bytes -= chunk.nbytes
-            self._launch(chunk)
         return taken
 
     def take_newest(self, tp: TopicPartition, max_records: int) -> list[Chunk]:
@@ -171,17 +170,16 @@ class BoundedBuffer:
             taken.append(chunk)
             max_records -= len(chunk)
             self._count(lane, -len(chunk), -chunk.nbytes)
-            self._launch(chunk)
         return taken
 
     def settle(self, chunk: Chunk) -> None:
         """Free a chunk that was taken, its outcome being known. Raises AccountingError if that much is not in flight."""
-        self._free(chunk.tp, self._land(chunk), len(chunk), chunk.nbytes)
+        self._free(chunk.tp, self._lane_of_flying(chunk), len(chunk), chunk.nbytes)
 
     def put_back(self, chunks: list[Chunk]) -> None:
         """Return chunks of one partition, in offset order, from in flight to their place in its queue: its head, but for earlier ones that were put back before."""
         for chunk in reversed(chunks):
-            lane = self._land(chunk)
+            lane = self._lane_of_flying(chunk)
             insort(lane.queue, chunk, key=attrgetter("start"))
             self._count(lane, len(chunk), chunk.nbytes)
 
@@ -209,6 +207,8 @@ class BoundedBuffer:
         lane.queue.append(chunk)
         lane.records += records
         lane.nbytes += nbytes
+        self.size += records
+        self.nbytes += nbytes
         self._count(lane, records, nbytes)
 
     def _count(self, lane: _Lane, records: int, nbytes: int) -> None:
@@ -220,24 +220,20 @@ class BoundedBuffer:
         """Take note that a partition has less here, and forget it when it has nothing."""
         lane.records -= records
         lane.nbytes -= nbytes
+        self.size -= records
+        self.nbytes -= nbytes
         if not lane.records:
             del self._lanes[tp]
             self.active[tp.topic] -= 1
             if not self.active[tp.topic]:
                 del self.active[tp.topic]
 
-    def _launch(self, chunk: Chunk) -> None:
-        self.in_flight_records += len(chunk)
-        self.in_flight_bytes += chunk.nbytes
-
-    def _land(self, chunk: Chunk) -> _Lane:
+    def _lane_of_flying(self, chunk: Chunk) -> _Lane:
         lane, records = self._lanes.get(chunk.tp), len(chunk)
         flying = 0 if lane is None else lane.records - lane.queued
         if lane is None or records > flying or chunk.nbytes > self.in_flight_bytes:
             msg = f"{chunk.tp}: {records} records settled, {flying} in flight"
             raise AccountingError(msg)
-        self.in_flight_records -= records
-        self.in_flight_bytes -= chunk.nbytes
         return lane
 
     def _evict_for(self, chunk: Chunk, victim: TopicPartition) -> Chunk:

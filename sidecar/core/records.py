@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple, cast
@@ -40,6 +40,10 @@ HEADER_BYTES = 160
 
 HEADERS_BYTES = 72
 """Memory of the list that holds a record's headers."""
+
+_join = cast("Callable[[Iterable[bytes | None]], bytes]", b"".join)
+_length = cast("Callable[[bytes | None], int]", len)
+"""Both raise TypeError for None."""
 
 Header = tuple[str, bytes | None]
 Headers = Sequence[Header]
@@ -190,7 +194,7 @@ def _key_bytes(keys: Sequence[bytes | None]) -> int:
     if first is None or len(first) > SHORT_KEY:
         return _payload_bytes(keys)
     try:
-        return len(b"".join(cast("Sequence[bytes]", keys)))
+        return len(_join(keys))
     except TypeError:  # there is a None
         return _payload_bytes(keys)
 
@@ -198,7 +202,7 @@ def _key_bytes(keys: Sequence[bytes | None]) -> int:
 def _payload_bytes(column: Sequence[bytes | None]) -> int:
     """Add up the lengths. Most columns have no null in them, and then looking for one costs a third of the whole."""
     try:
-        return sum(map(len, cast("Sequence[bytes]", column)))
+        return sum(map(_length, column))
     except TypeError:  # None has no length
         return sum(map(len, filter(None, column)))
 

@@ -13,12 +13,15 @@ that it is for, so the estimate stays without a bias.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from math import exp
 from typing import cast
 from zlib import crc32
 
 from sidecar.core.records import Chunk
+
+_hash = cast("Callable[[bytes | None], int]", crc32)
+"""Raises TypeError for None."""
 
 HASHES = 2**32
 
@@ -37,10 +40,10 @@ def sampled_indexes(chunk: Chunk, rate: int) -> list[int]:
     """Return the indexes of the records that sampling at 1 in ``rate`` keeps."""
     bound = HASHES // rate
     try:
-        return [index for index, key in enumerate(cast("Sequence[bytes]", chunk.keys)) if crc32(key) < bound]
+        return [index for index, key in enumerate(chunk.keys) if _hash(key) < bound]
     except TypeError:  # a record has no key
         names = (b"%d" % offset if key is None else key for key, offset in zip(chunk.keys, chunk.offsets, strict=True))
-        return [index for index, name in enumerate(names) if crc32(name) < bound]
+        return [index for index, name in enumerate(names) if _hash(name) < bound]
 
 
 class AutoRate:
