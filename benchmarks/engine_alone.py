@@ -75,7 +75,7 @@ def sampled(meter: Meter, run: int) -> int:
 
 
 def _dropped(engine: Engine) -> int:
-    return engine.snapshot(0.0).books.dropped[TPS[0].topic, "sample"]
+    return engine.snapshot(0.0).books.dropped.get((TPS[0].topic, "sample"), 0)
 
 
 def _engine(policy: Policy) -> Engine:

@@ -85,24 +85,24 @@ class Intake:
         self._state.books.polled[chunk.tp.topic] += len(chunk)
         self._state.release(chunk, reason)
 
-    def _accept(self, partition: Partition, chunk: Chunk) -> int:
-        """Queue what fits or can be made room for, and enter it in the books and the ledger; return how many records."""
-        fitting = self._state.buffer.push(chunk)
-        if fitting < len(chunk):
+    def _accept(self, partition: Partition, chunk: Chunk) -> Chunk | None:
+        """Queue what fits or can be made room for, and enter it in the books and the ledger; return the rest."""
+        records, fitting = len(chunk), self._state.buffer.push(chunk)
+        if fitting < records:
             return self._accept_evicting(partition, chunk, fitting)
-        self._enter(partition, chunk)
-        return fitting
+        self._enter(partition, chunk, records)
+        return None
 
-    def _accept_evicting(self, partition: Partition, chunk: Chunk, fitting: int) -> int:
-        """Make room for what of ``chunk`` is not ``fitting``, which is queued."""
-        state = self._state
-        rest = chunk.slice(fitting, len(chunk)) if fitting else chunk
+    def _accept_evicting(self, partition: Partition, chunk: Chunk, fitting: int) -> Chunk | None:
+        """Make room for what of ``chunk`` is not ``fitting``, which is queued; return what found none."""
+        state, records = self._state, len(chunk)
+        rest = chunk.slice(fitting, records) if fitting else chunk
         more, evicted = state.buffer.push_evicting(rest, self._victims(partition))
         fitting, state.overflowed = fitting + more, True
         if fitting:
-            self._enter(partition, chunk if fitting == len(chunk) else chunk.slice(0, fitting))
+            self._enter(partition, chunk if fitting == records else chunk.slice(0, fitting), fitting)
         self._lose(evicted)
-        return fitting
+        return chunk.slice(fitting, records) if fitting < records else None
 
     def _lose(self, evicted: list[Chunk]) -> None:
         for loss in evicted:
@@ -111,9 +111,9 @@ class Intake:
             clear(loser, len(loss))
             self._state.drop(loss, DropReason.DROP_OLDEST)
 
-    def _enter(self, partition: Partition, chunk: Chunk) -> None:
+    def _enter(self, partition: Partition, chunk: Chunk, records: int) -> None:
         partition.ledger.track(chunk)
-        self._state.books.polled[chunk.tp.topic] += len(chunk)
+        self._state.books.polled[chunk.tp.topic] += records
 
     def _drop_tail(self, partition: Partition, chunk: Chunk, reason: DropReason) -> None:
         """Drop polled records that never were queued; the ledger passes them."""
@@ -122,10 +122,9 @@ class Intake:
         self._state.drop(chunk, reason)
 
     def _block(self, partition: Partition, chunk: Chunk, now: float) -> None:
-        fitting = self._accept(partition, chunk)
-        if fitting == len(chunk):
+        rest = self._accept(partition, chunk)
+        if rest is None:
             return
-        rest = chunk.slice(fitting, len(chunk))
         if partition.policy.overflow_topic is None and blocked_too_long(partition, now):
             self._drop_tail(partition, rest, DropReason.MAX_BLOCK)
         else:
@@ -137,14 +136,14 @@ class Intake:
         self._take_or_drop(partition, chunk, DropReason.DROP_NEWEST)
 
     def _take_or_drop(self, partition: Partition, chunk: Chunk, reason: DropReason) -> None:
-        fitting = self._accept(partition, chunk)
-        if fitting < len(chunk):
-            self._drop_tail(partition, chunk.slice(fitting, len(chunk)), reason)
+        rest = self._accept(partition, chunk)
+        if rest is not None:
+            self._drop_tail(partition, rest, reason)
 
     def _drop_oldest(self, partition: Partition, chunk: Chunk, _now: float) -> None:
         """Evict for ``chunk``. It is entered before eviction, since a chunk larger than the buffer evicts its own head."""
         state = self._state
-        self._enter(partition, chunk)
+        self._enter(partition, chunk, len(chunk))
         pushed, evicted = state.buffer.push_evicting(chunk, self._victims(partition))
         state.overflowed = state.overflowed or bool(evicted) or pushed < len(chunk)
         if pushed < len(chunk):

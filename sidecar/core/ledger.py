@@ -48,7 +48,9 @@ class Ledger:
             self._settle(position, start)
         self.position = chunk.end
         self.outstanding += len(chunk)
-        self._note_leader(chunk)
+        leader = chunk.leader_epoch
+        if leader is not None and (not self._leaders or self._leaders[-1][1] != leader):
+            self._leaders.append((start, leader))
 
     def advance(self, position: int) -> None:
         """Pass offsets up to ``position`` that hold no record to deliver; does nothing when that is not ahead."""
@@ -83,8 +85,3 @@ class Ledger:
         while end in done:
             end = done.pop(end)
         self.committable = end
-
-    def _note_leader(self, chunk: Chunk) -> None:
-        leader = chunk.leader_epoch
-        if leader is not None and (not self._leaders or self._leaders[-1][1] != leader):
-            self._leaders.append((chunk.start, leader))
