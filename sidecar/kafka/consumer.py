@@ -216,8 +216,9 @@ class KafkaConsumer:
         return self._refetched.bytes
 
     def close(self) -> None:
-        """Leave the group."""
+        """Leave the group. Raises what a callback raised meanwhile, once that is done."""
         self._consumer.close()
+        self._raise_failure()
 
     def _settle_offsets(self) -> None:
         """Before the client is asked for more, so that no record of a partition that moves is on its way here."""
@@ -242,10 +243,13 @@ class KafkaConsumer:
                 chunks = self._columns.convert(messages, *began)
         if self._place is not None:
             self._place.renew(self._consumer, self._clocks.monotonic())
+        self._raise_failure()
+        return chunks
+
+    def _raise_failure(self) -> None:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        return chunks
 
     def _without_errors(self, messages: list[Message]) -> list[Message]:
         records = []
@@ -326,7 +330,7 @@ class KafkaConsumer:
         """Run a callback so that nothing gets out of it here; the first exception is raised after the call that served it."""
         try:
             callback([TopicPartition(p.topic, p.partition) for p in partitions])
-        except Exception as failure:  # noqa: BLE001 -- raised again by _given(), where no record can be lost
+        except Exception as failure:  # noqa: BLE001 -- raised again by _raise_failure(), where no record can be lost
             self._failure = self._failure or failure
 
     def _on_assign(self, tps: Sequence[TopicPartition]) -> None:
@@ -376,7 +380,7 @@ class KafkaConsumer:
     def _on_statistics(self, statistics: str) -> None:
         try:
             self._refetched.sample(statistics)
-        except Exception as failure:  # noqa: BLE001 -- raised again by _given()
+        except Exception as failure:  # noqa: BLE001 -- raised again by _raise_failure()
             self._failure = self._failure or failure
 
     def _on_commit(self, error: KafkaError | None, partitions: Sequence[KafkaPartition]) -> None:
@@ -389,7 +393,7 @@ class KafkaConsumer:
         self._outstanding = None
         try:
             self._listener.committed(_finished(offsets, error))
-        except Exception as failure:  # noqa: BLE001 -- raised again by _given()
+        except Exception as failure:  # noqa: BLE001 -- raised again by _raise_failure()
             self._failure = self._failure or failure
 
 

@@ -126,6 +126,11 @@ CASES = [
     ),
     Case("next to nothing was kept for ten minutes", [polled(), dropped("0x20 0+990x10 9900x50", "max_wait", "policy")], "45m"),
     Case("nothing comes and nothing is kept", [polled("0x100"), dropped("0x100", "sample", "policy")], "40m"),
+    Case(
+        "nothing comes any more, and what had come is too old",
+        [polled("0+1000x10 10000x100"), dropped("0x40 0+10x70", "expired", "policy")],
+        "60m",
+    ),
     # Lag
     Case("four minutes behind", lag("240x10", "500-10x10"), "10m"),
     Case("six minutes behind", lag("360x10", "500-10x10"), "10m", [BEHIND]),
@@ -239,6 +244,11 @@ CASES = [
     ),
     Case(
         "one in a thousand is a dead letter", [polled(), series("records_dead_lettered_total", "0+1x30", topic="orders")], "25m"
+    ),
+    Case(
+        "nothing comes any more, and what had come is refused",
+        [polled("0+1000x10 10000x100"), series("records_dead_lettered_total", "0x40 0+10x30", topic="orders")],
+        "60m",
     ),
     Case("a dead letter cannot be sent", [series("dead_letters_blocked_partitions", "0x3 1x20")], "10m", [LETTERS_BLOCKED]),
     Case("an overflow topic takes nothing", [series("overflow_trouble", "0x3 1x20")], "10m", [OVERFLOW_BLOCKED]),

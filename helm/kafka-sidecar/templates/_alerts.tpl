@@ -126,8 +126,10 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
       {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_dropped_total{intent!=\"diverted\"}[%s])" .window)) }}
     )
     /
-    sum by (cluster, namespace, group, topic) (
-      {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_polled_total[%s])" .window)) }}
+    (
+      sum by (cluster, namespace, group, topic) (
+        {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_polled_total[%s])" .window)) }}
+      ) > 0
     ) < {{ .ratio }}
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "LittleKept" "rule" .) | nindent 2 }}
     summary: >-
@@ -180,8 +182,10 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
       {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_dead_lettered_total[%s])" .window)) }}
     )
     /
-    sum by (cluster, namespace, group, topic) (
-      {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_polled_total[%s])" .window)) }}
+    (
+      sum by (cluster, namespace, group, topic) (
+        {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_polled_total[%s])" .window)) }}
+      ) > 0
     ) > {{ .ratio }}
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "DeadLetterRateHigh" "rule" .) | nindent 2 }}
     summary: >-

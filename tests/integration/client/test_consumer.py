@@ -254,6 +254,14 @@ def test_what_the_commit_callback_raises_is_raised_by_the_call_that_served_it(cl
             member.client.settle_commits(time.monotonic() + 10)
 
 
+def test_what_a_callback_raises_while_the_group_is_left_is_raised_then(cluster: MockCluster) -> None:
+    with Member(cluster) as member:
+        member.poll_until(lambda: member.owns(P0, P1))
+        member.notes.fail = Defect("in the revocation")
+        with pytest.raises(Defect, match="in the revocation"):
+            member.client.close()
+
+
 def test_a_member_whose_place_was_taken_is_fenced(cluster: MockCluster) -> None:
     with Member(cluster, group_instance_id="pod-0") as member:
         member.poll_until(lambda: member.owns(P0, P1))
