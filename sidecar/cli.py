@@ -33,7 +33,8 @@ Exit status:
   0  drained
   1  a failure that a restart may mend
   2  wrong usage or configuration
-  3  the drain ran out of time (SIDECAR_DRAIN_TIMEOUT)
+  3  the drain ran out of time (SIDECAR_DRAIN_TIMEOUT), or its last commit was
+     refused or got no answer
   4  stopped by policy (poison, offset out of range, fenced): a restart will not
      mend it
 """

@@ -48,9 +48,12 @@ class LogEndsWatch:
             self.ask()
 
     def ask(self) -> None:
-        """Ask once. A partition that gets no answer keeps what was last known of it while it is ours; where none gets one all is as old as it was."""
-        tps = self._assigned()
+        """Ask once. A partition that gets no answer keeps what was last known of it while it is ours; where none gets one all is as old as it was.
+
+        An answer is as old as its question: an end may be from any moment in between.
+        """
+        tps, now = self._assigned(), self._clock()
         known = self.latest.offsets
         answers = self._ends.ends(tps, ASK_TIMEOUT)
-        asked_at = self._clock() if answers or not tps else self.latest.asked_at
+        asked_at = now if answers or not tps else self.latest.asked_at
         self.latest = LogEnds({tp: end for tp in tps if (end := answers.get(tp, known.get(tp))) is not None}, asked_at)

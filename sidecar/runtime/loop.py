@@ -214,10 +214,11 @@ class Loop:
         before = self._membership.uncommitted
         if settled:
             client.close()
+        committed = self._membership.uncommitted == before
         driver.observer.event("group.left" if settled else "group.left_without_answer")
-        self._control.left(driver.finished, committed=self._membership.uncommitted == before)
+        self._control.left(driver.finished, committed=committed)
         self._reported_at = float("-inf")
-        if not settled or (driver.finished is not None and driver.finished.expired):
+        if not (settled and committed) or (driver.finished is not None and driver.finished.expired):
             return ExitStatus.DRAIN_EXPIRED
         return ExitStatus.STOPPED if stopped else ExitStatus.DRAINED
 

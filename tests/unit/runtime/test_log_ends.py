@@ -11,16 +11,19 @@ from tests.unit.runtime.fakes import P0, P1, Clock
 class Brokers:
     """Implements :class:`sidecar.runtime.log_ends.Ends`."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.known: dict[TopicPartition, int] = {}
+        self._clock = clock or Clock()
 
     def ends(self, tps: Iterable[TopicPartition], timeout: float) -> dict[TopicPartition, int]:
         assert timeout == ASK_TIMEOUT
+        self._clock.now += 3.0
         return {tp: self.known[tp] for tp in tps if tp in self.known}
 
 
-def test_the_ends_of_our_partitions_are_kept_with_the_time_of_the_answer() -> None:
-    brokers, clock, ours = Brokers(), Clock(), [P0]
+def test_the_ends_of_our_partitions_are_kept_with_the_time_of_the_question() -> None:
+    clock, ours = Clock(), [P0]
+    brokers = Brokers(clock)
     watch = LogEndsWatch(brokers, lambda: ours, clock)
     at_first = watch.latest
     brokers.known = {P0: 10, P1: 20}

@@ -123,8 +123,9 @@ def test_without_an_answer_to_a_commit_the_group_is_left_without_closing() -> No
 def test_a_drain_whose_last_commit_is_refused_says_so(answers: list[str | None], *, committed: bool) -> None:
     world = World()
     world.fake.answers = answers
-    world.run_with([records(P0, 0, 3)])
+    status = world.run_with([records(P0, 0, 3)])
 
+    assert status is (ExitStatus.DRAINED if committed else ExitStatus.DRAIN_EXPIRED)
     assert world.journal[-3:] == [f"commit now {P0}=3", "partitions.revoked", "group.left"]
     drain = final(world).drain
     assert drain is not None
