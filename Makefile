@@ -87,8 +87,9 @@ memory-proof: install ## hold ten million records of lag below a kernel's limit 
 	@$(PY) -m pytest -s tests/integration/memory
 
 .PHONY: flow
-flow: install ## run the flush control and its rivals through all scenarios, into docs/FLOW-CONTROL.md (three minutes)
+flow: install ## run the flush control and its rivals through all scenarios, into docs/FLOW-CONTROL.md and its pictures (ten minutes)
 	@$(PY) -m tests.scenarios.document
+	@$(PY) -m tests.scenarios.pictures
 
 .PHONY: generate
 generate: install ## write what is made from the program: references, the charts' schemas, the dashboards

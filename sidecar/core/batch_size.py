@@ -11,7 +11,7 @@ costs latency within the target, one that is too small costs capacity.
 may ask for anything. One flush over the target halves the size, unless it hung (:data:`HUNG` times the usual time); so a step in the cost of the downstream is met by shrinking faster than growing.
 
 *Dither.* Sizes alternate at random by ±:data:`DITHER` where flushes tell the cost, else ``a`` and ``b`` could not be told apart (persistent
-excitation, Ljung). The upper of the two still keeps the latency target.
+excitation, Ljung). Where the larger of the two would be above a bound, or take longer than the target, it is the size itself and, one time in eight, the smaller.
 
 *Learned size.* A batch that the downstream refused for its size halves the limit in bytes. It grows back by :data:`REGROWTH` with each full batch
 that was taken, so a limit that stays costs one refusal in 139 full batches (ln 2 / ln 1.005), and one that went away is forgotten.
@@ -46,20 +46,23 @@ class BatchSize:
         """Begin at ``first_batch`` records."""
         self._limits = limits
         self.records = min(limits.first_batch, limits.max_batch)
+        self._most: float = limits.max_batch
         self.nbytes = limits.max_batch_bytes
 
     def dithered(self, random: Random) -> int:
         """Return a size near the present one, above or below it by chance; where there is no above, the present one but for one in eight."""
-        is_above = random.getrandbits(1) if self.records < self._limits.max_batch else random.getrandbits(3)
-        size = round(self.records * (1 + DITHER if is_above else 1 - DITHER))
-        return max(1, min(self._limits.max_batch, size))
+        above, below = round(self.records * (1 + DITHER)), max(1, round(self.records * (1 - DITHER)))
+        if above <= self._most:
+            return above if random.getrandbits(1) else below
+        return self.records if random.getrandbits(3) else below
 
     def wanted(self, cost: Cost | None, slowdown: float) -> int:
         """Return the size to go to, were there no steps; the present one where it is near enough."""
         if cost is None:
             return min(self._limits.max_batch, self.records + max(1, self.records // 8))
-        lower = self._best(cost, cost.per_record, slowdown)
-        upper = self._best(cost, cost.per_record - cost.error, slowdown)
+        self._most = min(self._limits.max_batch, self._timely(cost, slowdown))
+        lower = self._best(cost, cost.per_record)
+        upper = self._best(cost, cost.per_record - cost.error)
         size = max(lower, min(self.records, upper))
         is_near = abs(size - self.records) < DEADBAND * self.records and size < self._limits.max_batch
         return self.records if is_near else size
@@ -87,18 +90,18 @@ class BatchSize:
         self.nbytes = max(1, min(self.nbytes, nbytes // 2))
         self.records = max(1, min(self.records, records // 2))
 
-    def _best(self, cost: Cost, slope: float, slowdown: float) -> int:
+    def _best(self, cost: Cost, slope: float) -> int:
         """Return what the closed form asks for, were ``slope`` the cost of a record, within the bounds."""
         if slope <= 0:
             efficient = inf
         else:
             fixed = cost.mean_seconds - slope * cost.mean_records
             efficient = max(FEW, EFFICIENCY / (1 - EFFICIENCY) * (max(fixed, 0.0) + OWN) / slope)
-        return max(1, int(min(efficient, self._timely(cost, slowdown), self._limits.max_batch)))
+        return max(1, int(min(efficient, self._most)))
 
     def _timely(self, cost: Cost, slowdown: float) -> float:
-        """Return the size at which the larger of the dithered batches takes as long as a flush should, all but a few."""
+        """Return the size at which a flush takes as long as it should, all but a few."""
         if cost.per_record <= 0:
             return inf
         target = self._limits.target_latency / slowdown - FEW_OVER * cost.spread
-        return (target - cost.fixed) / cost.per_record / (1 + DITHER)
+        return (target - cost.fixed) / cost.per_record

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 from typing import Any
 
 import pytest
 
-from sidecar.core.batch_size import DITHER, BatchSize
+from sidecar.core.batch_size import BatchSize
 from sidecar.core.config import FlushLimits
 from sidecar.core.cost_fit import Cost
 
@@ -20,14 +21,18 @@ def size(**limits: Any) -> BatchSize:
     return BatchSize(FlushLimits(**limits))
 
 
+def approx(count: int) -> Any:
+    return pytest.approx(count, abs=50)
+
+
 @pytest.mark.parametrize(
     ("fixed", "per_record", "limits", "wanted"),
     [
         pytest.param(0.01, 0.000_1, {}, 922, id="e/(1-e) * (a + own)/b"),
         pytest.param(0.02, 0.000_05, {}, 3645, id="a dearer call wants more records"),
         pytest.param(0.01, 0.000_1, {"first_batch": 5000}, 922, id="from above, too"),
-        pytest.param(0.3, 0.001, {}, 160, id="bounded by the latency target, for the upper of the dithered sizes"),
-        pytest.param(0.3, 0.001, {"target_latency": 0.35}, 40, id="the target goes below the least size of the closed form"),
+        pytest.param(0.3, 0.001, {}, 200, id="bounded by the latency target"),
+        pytest.param(0.3, 0.001, {"target_latency": 0.35}, 50, id="the target goes below the least size of the closed form"),
         pytest.param(0.6, 0.001, {}, 1, id="a fixed cost above the target: down to one record"),
         pytest.param(0.02, 0.000_01, {"max_batch": 2000}, 2000, id="bounded by max_batch"),
         pytest.param(0.0, 0.000_1, {}, 100, id="no fixed cost: no batch is too small, down to the noise"),
@@ -42,11 +47,11 @@ def test_the_size_that_is_wanted(fixed: float, per_record: float, limits: dict[s
 
 
 def test_while_flushes_wait_in_a_queue_less_fits_into_the_target() -> None:
-    assert size().wanted(cost(0.1, 0.001), 2.0) == pytest.approx((0.25 - 0.1) / 0.001 / 1.25, abs=1)
+    assert size().wanted(cost(0.1, 0.001), 2.0) == pytest.approx((0.25 - 0.1) / 0.001, abs=1)
 
 
 def test_where_flushes_vary_a_larger_part_of_the_target_is_left_for_that() -> None:
-    assert size().wanted(cost(0.1, 0.001, spread=0.05), 1.0) == pytest.approx((0.5 - 0.1 - 0.1) / 0.001 / 1.25, abs=1)
+    assert size().wanted(cost(0.1, 0.001, spread=0.05), 1.0) == pytest.approx((0.5 - 0.1 - 0.1) / 0.001, abs=1)
 
 
 @pytest.mark.parametrize(("first", "wanted"), [(5000, 2278), (2000, 2000), (500, 922)])
@@ -75,10 +80,23 @@ def test_half_of_what_was_too_much(first: int, flushed: int, half: int) -> None:
     assert size(first_batch=first).halved(flushed) == half
 
 
-def test_dithered_sizes_lie_on_both_sides_and_keep_the_bound() -> None:
+def dithered(dial: BatchSize) -> dict[int, int]:
+    """Count the sizes of 1,000 batches."""
     random = Random(1)
-    dial = size(first_batch=1000, max_batch=1100)
-    assert {dial.dithered(random) for _ in range(50)} == {round(1000 * (1 - DITHER)), 1100}
+    return dict(Counter(dial.dithered(random) for _ in range(1000)))
+
+
+def test_dithered_sizes_lie_on_both_sides() -> None:
+    assert dithered(size(first_batch=1000)) == {750: approx(500), 1250: approx(500)}
+
+
+def test_where_there_is_no_room_above_one_batch_in_eight_is_smaller_and_none_larger() -> None:
+    at_the_target = size(first_batch=1000)
+    at_the_target.wanted(cost(0.3, 0.000_2), 1.0)  # of which 1,000 take the whole target
+
+    assert dithered(size(first_batch=1000, max_batch=1100)) == {750: approx(125), 1000: approx(875)}
+    assert dithered(at_the_target) == {750: approx(125), 1000: approx(875)}
+    assert dithered(size(first_batch=1)) == {1: 1000}
 
 
 def test_the_first_batch_is_never_above_the_largest() -> None:
