@@ -16,8 +16,11 @@ PODS = f'label_values({defs.CONFIG_INFO.name}{{{HERE}, group=~"$group"}}, pod)'
 TOPIC = Variable("topic", "Topic", f'label_values({defs.POLLED.name}{{{HERE}, pod=~"$pod"}}, topic)')
 
 
+ENDS = (defs.DELIVERED, defs.DEAD_LETTERED, defs.DROPPED)
+"""What comes of a record that is not given back. Shares of what is dropped are of these: what was polled is other records, and may be fewer."""
+
 LOST = 'intent!="diverted"'
-SHARE_KEPT = f"1 - {added(rate(defs.DROPPED, LOST), 'topic')} / {added(rate(defs.POLLED), 'topic')}"
+SHARE_KEPT = f"1 - {added(rate(defs.DROPPED, LOST), 'topic')} / ({' + '.join(added(rate(end), 'topic') for end in ENDS)})"
 """By topic; what is in an overflow topic is kept there."""
 
 REBALANCED = added(grown(defs.REBALANCES, over="$__interval"), "pod")

@@ -10,6 +10,7 @@ from helm.generate.dashboard_parts import (
     BY_OUTCOME,
     BY_VERDICT,
     CLUSTER,
+    ENDS,
     GROUP,
     NAMESPACE,
     PODS,
@@ -59,9 +60,9 @@ HOW_IT_IS = Row(
         ),
         stat(
             "Not lost",
-            "The share of the records polled in this time range that was not dropped by overload or as poison. What a policy drops on purpose does"
+            "The share of the records that came to an end in this time range which was not dropped by overload or as poison. What a policy drops on purpose does"
             " not count. Red below 99.9 %.",
-            Query(f"1 - {added(grown(defs.DROPPED, UNINTENDED))} / {added(grown(defs.POLLED))}", "kept"),
+            Query(f"1 - {added(grown(defs.DROPPED, UNINTENDED))} / ({' + '.join(added(grown(end)) for end in ENDS)})", "kept"),
             "percentunit",
             steps=((0.999, GREEN),),
             below=RED,
@@ -221,7 +222,7 @@ LOST = Row(
         ),
         Panel(
             "Share kept",
-            "The share of each topic's polled records that is not dropped, for whatever reason, or is in an overflow topic. Of a topic with sample it is what the sample keeps.",
+            "The share of each topic's records that is not dropped, for whatever reason, or is in an overflow topic. Of a topic with sample it is what the sample keeps.",
             (Query(SHARE_KEPT, "{{topic}}"),),
             "percentunit",
             high=1,

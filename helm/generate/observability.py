@@ -97,7 +97,7 @@ that label), or less.
 | `group_topic_partition:sidecar_lag_seconds:max`, `...lag_records:max` | the same by partition |
 | `group:sidecar_members:count` | sidecars that answer |
 | `group:sidecar_records_late:ratio_rate<window>` | the share of what was delivered that was late, for the windows of FreshnessBudgetBurn |
-| `group:sidecar_records_lost:ratio_rate<window>` | the share of what was polled that was lost, for the windows of LossBudgetBurn |
+| `group:sidecar_records_lost:ratio_rate<window>` | the share of the records that came to an end that was lost, for the windows of LossBudgetBurn |
 | `group:sidecar_known_obstacle:max` | 1 while the application, Kafka or an operator is known to be in the way |
 """
 
@@ -115,7 +115,7 @@ ALERTS: Mapping[str, str] = {
     " behind and no better than {window} ago",
     "fetchedAgain": "more than {ratio:.0%} of what the Kafka clients receive is thrown away, and more than {bytesPerSecond:,} bytes a second",
     "offsetsMissed": "Kafka deleted records before they were polled, within {window}",
-    "deadLetterRateHigh": "more than {ratio:.0%} of what was polled within {window} went to the dead-letter topic",
+    "deadLetterRateHigh": "more than {ratio:.0%} of the records that came to an end within {window} went to the dead-letter topic",
     "deadLettersBlocked": "a partition waits for a dead letter that its topic does not take, or that no delivery has earned",
     "overflowBlocked": "partitions wait for an overflow topic that does not take their records",
     "appUnavailable": "the circuit breaker is not closed, the application says that it is unhealthy, or all flushes within {window} failed",

@@ -228,7 +228,7 @@ FLUSHES = Row(
         ),
         Panel(
             "Share kept",
-            "The share of each topic's polled records that is not dropped, for whatever reason, or is in an overflow topic.",
+            "The share of each topic's records that is not dropped, for whatever reason, or is in an overflow topic.",
             (Query(SHARE_KEPT, "{{topic}}"),),
             "percentunit",
             high=1,

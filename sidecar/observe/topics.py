@@ -20,7 +20,7 @@ LastDrops = Mapping[tuple[str, str], LastDrop]
 
 
 class Topic(NamedTuple):
-    """One topic: its ``policy`` in words, how many of its records are ``here``, and the share that was ``kept`` of what was polled of late."""
+    """One topic: its ``policy`` in words, how many of its records are ``here``, and the share that was ``kept`` of what came to an end of late."""
 
     topic: str
     policy: str
@@ -90,12 +90,12 @@ def _lasting(seconds: float) -> str:
 
 
 def _kept(scene: Scene, topic: str) -> float | None:
-    """Return the share of what was polled of late that was not dropped, or is in an overflow topic."""
+    """Return the share of what came to an end of late that was not dropped, or is in an overflow topic."""
     books, rates = scene.report.engine.books, scene.trend.latest
-    polled = rates.polled_of.get(topic)
-    if not polled:
+    ended = rates.ended_of.get(topic)
+    if not ended:
         return None
     dropped = sum(
         rate for (name, why), rate in rates.dropped_of.items() if name == topic and _intent(books, topic, why) != DIVERTED
     )
-    return max(0.0, 1 - dropped / polled)
+    return 1 - dropped / ended

@@ -7,13 +7,13 @@ What is not known yet is None.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sidecar.core.records import TopicPartition
-from sidecar.core.snapshot import PartitionView
+from sidecar.core.snapshot import BooksView, PartitionView
 from sidecar.observe.lag import end_of
 from sidecar.runtime.report import FlushCounts, LogEnds, Report
 
@@ -31,7 +31,7 @@ class Rates:
     """What happened between two reports, ``seconds`` apart (0: there is one report only, and nothing is known).
 
     Records a second: ``arriving`` in Kafka (log ends, of all partitions where they are known), ``polled``, ``delivered``, ``dropped`` by reason;
-    ``polled_of`` by topic, ``dropped_of`` by topic and reason.
+    ``ended_of`` by topic, whatever came of them but that they were given back; ``dropped_of`` by topic and reason.
     ``flush_seconds`` and ``flush_records`` are the means of the flushes that the downstream took, ``flush_p50`` and ``flush_p99`` quantiles
     of their seconds (between the bounds of a bucket: read them as about). ``loop`` has the share of each doing.
     """
@@ -41,7 +41,7 @@ class Rates:
     polled: float | None = None
     delivered: float | None = None
     dropped: Mapping[str, float] = field(default_factory=dict)
-    polled_of: Mapping[str, float] = field(default_factory=dict)
+    ended_of: Mapping[str, float] = field(default_factory=dict)
     dropped_of: Mapping[tuple[str, str], float] = field(default_factory=dict)
     flushes: float | None = None
     flush_seconds: float | None = None
@@ -195,7 +195,7 @@ def _rates(old: _Frame, new: _Frame) -> Rates:
         polled=(sum(after.engine.books.polled.values()) - sum(before.engine.books.polled.values())) / seconds,
         delivered=(sum(after.engine.books.delivered.values()) - sum(before.engine.books.delivered.values())) / seconds,
         dropped=dict(sorted(dropped.items())),
-        polled_of=_growth(before.engine.books.polled, after.engine.books.polled, seconds),
+        ended_of=_growth(_ended(before.engine.books), _ended(after.engine.books), seconds),
         dropped_of=dropped_of,
         flushes=flushes / seconds,
         flush_seconds=flushing / flushes if flushes else None,
@@ -233,6 +233,13 @@ def _quantile(share: float, before: FlushCounts, after: FlushCounts) -> float | 
             return low if bound == float("inf") else low + (bound - low) * (wanted - below) / (count - below)
         low, below = bound, count
     return None
+
+
+def _ended(books: BooksView) -> Counter[str]:
+    ended = Counter(books.delivered) + Counter(books.dead_lettered)
+    for (topic, _reason), count in books.dropped.items():
+        ended[topic] += count
+    return ended
 
 
 def _growth(before: Mapping[Key, int], after: Mapping[Key, int], seconds: float) -> dict[Key, float]:

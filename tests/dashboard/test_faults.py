@@ -103,6 +103,7 @@ def _assert_told(alert: Mapping[str, Any]) -> None:
     for text in (alert["annotations"]["summary"], alert["annotations"]["description"]):
         assert "error" not in text, text
         assert "<no value>" not in text, text
+        assert "Inf" not in text, text
 
 
 @contextmanager

@@ -83,7 +83,14 @@ def _helm(*arguments: str) -> subprocess.CompletedProcess[str]:
 def assert_fires(rules: Path, given: Sequence[Series], at: str, expected: Collection[Alert], interval: str = "1m") -> None:
     """Assert that of ``rules`` exactly the ``expected`` alerts fire at the time ``at`` when this was scraped each ``interval``."""
     samples = [{"labels": f'{{alertname="KafkaSidecar{name}",severity="{severity}"}}', "value": 1} for name, severity in expected]
-    asked = {"expr": 'max by (alertname, severity) (ALERTS{alertstate="firing"})', "eval_time": at, "exp_samples": samples}
+    assert_gives('max by (alertname, severity) (ALERTS{alertstate="firing"})', rules, given, at, samples, interval)
+
+
+def assert_gives(  # noqa: PLR0913, PLR0917 -- what promtool is to be told
+    expr: str, rules: Path, given: Sequence[Series], at: str, samples: Sequence[Mapping[str, Any]], interval: str = "1m"
+) -> None:
+    """Assert that ``expr`` gives ``samples`` at the time ``at`` when this was scraped each ``interval``, beside ``rules``."""
+    asked = {"expr": expr, "eval_time": at, "exp_samples": samples}
     input_series = [{"series": str(one), "values": one.values} for one in given]
     test = {"interval": interval, "input_series": input_series, "promql_expr_test": [asked]}
     path = rules.with_name("test.json")

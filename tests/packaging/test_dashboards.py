@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,14 @@ import yaml
 from helm.generate import group_overview, observability
 from helm.generate.dashboard_parts import BY_OUTCOME, BY_VERDICT
 from helm.generate.dashboards import DASHBOARDS, files
-from helm.generate.grafana import COLUMNS, Dashboard, Panel, render
+from helm.generate.grafana import COLUMNS, Dashboard, Panel, Query, render
 from helm.generate.promql import series
 from sidecar.observe import metric_defs as defs
 from sidecar.observe.flush_stats import OUTCOMES
 from sidecar.observe.metric_defs import METRICS
 from sidecar.observe.scene import Verdict
-from tests.packaging.alert_rules import render_rules, template
+from tests.packaging import alert_rules
+from tests.packaging.alert_rules import assert_gives, render_rules, template
 
 TEMPLATE = "templates/dashboards.yaml"
 OF_A_HISTOGRAM = re.compile(r"_(bucket|count|sum)$")
@@ -32,6 +34,28 @@ EACH_DASHBOARD = pytest.mark.parametrize("dashboard", DASHBOARDS, ids=[dashboard
 EACH_PANEL = pytest.mark.parametrize(
     "panel", [pytest.param(panel, id=f"{each.uid}: {panel.title}") for each in DASHBOARDS for panel in each.panels]
 )
+
+
+SHARES = [
+    query for each in DASHBOARDS for panel in each.panels if panel.title in {"Share kept", "Not lost"} for query in panel.queries
+]
+
+
+@pytest.mark.parametrize("query", SHARES, ids=lambda query: query.expr[:60])
+def test_a_share_that_is_kept_is_never_below_nothing(query: Query, tmp_path: Path) -> None:
+    """Nothing is polled any more, and of what waits nine in ten are evicted and one is delivered."""
+    of_orders = partial(alert_rules.series, topic="orders")
+    given = [
+        of_orders("records_polled_total", "0x30"),
+        of_orders("records_delivered_total", "0+1x30"),
+        of_orders("records_dead_lettered_total", "0x30"),
+        of_orders("records_dropped_total", "0+9x30", reason="drop_oldest", intent="overload"),
+        alert_rules.series("config_info", "1x30", group="billing"),
+    ]
+    expr = re.sub(r"\$\w+", ".*", re.sub(r"\$__\w+", "10m", query.expr))
+    rules = tmp_path / "rules.yml"
+    rules.write_text("groups: []", encoding="utf-8")
+    assert_gives(f"max(round({expr}, 0.001))", rules, given, "20m", [{"labels": "{}", "value": 0.1}])
 
 
 def test_the_files_are_up_to_date() -> None:

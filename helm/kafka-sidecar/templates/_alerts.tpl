@@ -126,11 +126,7 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
       {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_dropped_total{intent!=\"diverted\"}[%s])" .window)) }}
     )
     /
-    (
-      sum by (cluster, namespace, group, topic) (
-        {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_polled_total[%s])" .window)) }}
-      ) > 0
-    ) < {{ .ratio }}
+    {{- include "kafka-sidecar.ended" (dict "root" $ "window" .window "by" "cluster, namespace, group, topic") | nindent 4 }} < {{ .ratio }}
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "LittleKept" "rule" .) | nindent 2 }}
     summary: >-
       {{`Of the records of {{ $labels.topic }} in group {{ $labels.group }} only {{ $value | humanizePercentage }} are kept`}}
@@ -182,11 +178,7 @@ symptoms. None is about a fixed number of records, and none about a quiet topic.
       {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_dead_lettered_total[%s])" .window)) }}
     )
     /
-    (
-      sum by (cluster, namespace, group, topic) (
-        {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_polled_total[%s])" .window)) }}
-      ) > 0
-    ) > {{ .ratio }}
+    {{- include "kafka-sidecar.ended" (dict "root" $ "window" .window "by" "cluster, namespace, group, topic") | nindent 4 }} > {{ .ratio }}
   {{- include "kafka-sidecar.alert" (dict "root" $ "name" "DeadLetterRateHigh" "rule" .) | nindent 2 }}
     summary: >-
       {{`{{ $value | humanizePercentage }} of the records of {{ $labels.topic }} in group {{ $labels.group }} go to the dead-letter topic`}}

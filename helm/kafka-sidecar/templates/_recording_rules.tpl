@@ -68,9 +68,7 @@ folded to their topic are each pod's own, and add up.
     )
     /
     (
-      sum by (cluster, namespace, group) (
-        {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_records_polled_total[%s])" .)) }}
-      )
+      {{- include "kafka-sidecar.ended" (dict "root" $ "window" . "by" "cluster, namespace, group") | nindent 6 }}
       +
       sum by (cluster, namespace, group) (
         {{ include "kafka-sidecar.of" (dict "root" $ "expr" (printf "rate(sidecar_missed_offsets_total[%s])" .)) }}

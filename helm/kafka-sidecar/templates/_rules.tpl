@@ -18,6 +18,21 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The rate over WINDOW of the records that came to an end, by BY: of those, never of what was polled, which is other records and may be fewer, something is a share. */}}
+{{- define "kafka-sidecar.ended" -}}
+{{- $by := printf "sum by (%s)" .by -}}
+(
+{{- range $n, $end := list "delivered" "dead_lettered" "dropped" }}
+  {{- if $n }}
+  +
+  {{- end }}
+  {{ $by }} (
+    {{ include "kafka-sidecar.of" (dict "root" $.root "expr" (printf "rate(sidecar_records_%s_total[%s])" $end $.window)) }}
+  )
+{{- end }}
+)
+{{- end -}}
+
 {{/* What every alert has, up to and with the annotation runbook_url. */}}
 {{- define "kafka-sidecar.alert" -}}
 for: {{ .rule.for }}

@@ -14,7 +14,7 @@ from tests.unit.observe.reports import BOOKS, NOW, a_partition, a_report, a_snap
 
 BUSY = Rates(
     5.0,
-    polled_of={"orders": 50.0, "clicks": 200.0, "prices": 10.0},
+    ended_of={"orders": 50.0, "clicks": 200.0, "prices": 12.0},
     dropped_of={("clicks", "sample"): 130.0, ("clicks", "expired"): 20.0, ("prices", "drop_oldest"): 12.0},
 )
 
@@ -42,11 +42,11 @@ def test_each_topic_has_its_policy_what_is_here_of_it_and_what_is_kept() -> None
     assert found == [
         Topic("clicks", "sample 1 in 10", 2, 31, 0.25),
         Topic("orders", "block", 1, 0, 1.0),
-        Topic("prices", "drop_oldest", 1, 0, 0.0),  # more was evicted than came: no less than nothing is kept
+        Topic("prices", "drop_oldest", 1, 0, 0.0),
     ]
 
 
-def test_what_is_kept_is_not_known_while_nothing_comes() -> None:
+def test_what_is_kept_is_not_known_while_nothing_ends() -> None:
     assert [topic.kept for topic in topics(scene(Rates(0.0)), lambda _topic: Policy())] == [None, None, None]
 
 

@@ -52,7 +52,7 @@ def test_rates_are_differences_over_the_time_between() -> None:
     trend = course.then(a_partition(position=160, committable=110), 400, books=books)
     assert (trend.rates.seconds, trend.rates.arriving, trend.rates.polled, trend.rates.delivered) == (2.0, 100.0, 30.0, 25.0)
     assert trend.rates.dropped == {"sample": 2.0}
-    assert (trend.rates.polled_of, trend.rates.dropped_of) == ({"orders": 30.0}, {("orders", "sample"): 2.0})
+    assert (trend.rates.ended_of, trend.rates.dropped_of) == ({"orders": 27.0}, {("orders", "sample"): 2.0})
     own = trend.partitions[ORDERS]
     assert (own.arriving, own.polled, own.settled) == (100.0, 30.0, 10.0)
 
