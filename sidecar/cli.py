@@ -2,7 +2,7 @@
 
 Configuration is by environment only (docs/SETTINGS.md).
 
-Exit status: 0 drained, 1 a failure that a restart may mend, 2 wrong usage or configuration, 3 the drain ran out of time, 4 stopped by
+Exit status: 0 drained, 1 a failure that a restart may mend, 2 wrong usage or configuration, 3 the drain ran out of time or its last commit failed, 4 stopped by
 policy (poison, offset out of range, fenced): a restart will not mend it.
 
 What a command needs beside this module is imported when it runs: ``drain`` is run inside the container whose memory is full, and is to be small.

@@ -76,7 +76,7 @@ def drain(remote: Remote, *, wait: str | None, terminal: bool) -> int:
     except NoAnswer as error:
         return _complain(error)
     print(_of_drain(answer))
-    return ExitStatus.DRAINED if answer["drained"] or wait is None else ExitStatus.DRAIN_EXPIRED
+    return ExitStatus.DRAINED if answer["drained"] or wait is None else ExitStatus.UNFINISHED
 
 
 def hold(remote: Remote, path: str) -> int:

@@ -51,14 +51,15 @@ class BatchSize:
 
     def dithered(self, random: Random) -> int:
         """Return a size near the present one, above or below it by chance; where there is no above, the present one but for one in eight."""
-        above, below = round(self.records * (1 + DITHER)), max(1, round(self.records * (1 - DITHER)))
+        above, below = round(self.records * (1 + DITHER)), round(self.records * (1 - DITHER))
         if above <= self._most:
             return above if random.getrandbits(1) else below
         return self.records if random.getrandbits(3) else below
 
     def wanted(self, cost: Cost | None, slowdown: float) -> int:
-        """Return the size to go to, were there no steps; the present one where it is near enough."""
+        """Return the size to go to, were there no steps; the present one where it is near enough. The bound that follows from ``cost`` is kept for the dither."""
         if cost is None:
+            self._most = self._limits.max_batch
             return min(self._limits.max_batch, self.records + max(1, self.records // 8))
         self._most = min(self._limits.max_batch, self._timely(cost, slowdown))
         lower = self._best(cost, cost.per_record)

@@ -53,7 +53,7 @@ class BoundedBuffer:
 
     @property
     def in_flight_records(self) -> int:
-        """Records that were taken, and not settled yet."""
+        """Records that were taken, and neither settled nor put back."""
         return self.size - self.queued_records
 
     @property

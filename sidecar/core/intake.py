@@ -102,7 +102,7 @@ class Intake:
         if fitting:
             self._enter(partition, chunk if fitting == records else chunk.slice(0, fitting), fitting)
         self._lose(evicted)
-        return chunk.slice(fitting, records) if fitting < records else None
+        return rest.slice(more, len(rest)) if fitting < records else None
 
     def _lose(self, evicted: list[Chunk]) -> None:
         for loss in evicted:

@@ -216,7 +216,7 @@ class KafkaConsumer:
         return self._refetched.bytes
 
     def close(self) -> None:
-        """Leave the group. Raises what a callback raised meanwhile, once that is done."""
+        """Leave the group. Raises, once that is done, what a callback raised meanwhile: also KafkaFenced or KafkaFatal, for an error of the connection."""
         self._consumer.close()
         self._raise_failure()
 

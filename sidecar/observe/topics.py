@@ -98,4 +98,4 @@ def _kept(scene: Scene, topic: str) -> float | None:
     dropped = sum(
         rate for (name, why), rate in rates.dropped_of.items() if name == topic and _intent(books, topic, why) != DIVERTED
     )
-    return 1 - dropped / ended
+    return max(0.0, 1 - dropped / ended)  # the rates of several reasons may add up to a little more than all, by rounding

@@ -100,4 +100,4 @@ class Client(Protocol):
         """Count the bytes that the client received and threw away again."""
 
     def close(self) -> None:
-        """Leave the group. Raises nothing; the listener hears of the revocation first."""
+        """Leave the group; the listener hears of the revocation first. Raises, once that is done, what was raised or found fatal meanwhile."""

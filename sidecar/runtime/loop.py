@@ -52,7 +52,7 @@ class ExitStatus(enum.IntEnum):
     DRAINED = 0
     FAILED = 1
     WRONG_USAGE = 2
-    DRAIN_EXPIRED = 3
+    UNFINISHED = 3
     STOPPED = 4
 
 
@@ -202,25 +202,33 @@ class Loop:
         An asynchronous commit that is still outstanding would make ``close()`` wait for a session timeout when the broker is away, so without
         an answer in time the group is left to notice by itself.
         """
+        driver, before = self._driver, self._membership.uncommitted
+        settled, stopped = self._settle(), driver.engine.stopped
+        try:
+            if settled:
+                driver.client.close()
+        finally:  # a callback may have raised; the group is left all the same
+            committed = self._membership.uncommitted == before
+            driver.observer.event("group.left" if settled else "group.left_without_answer")
+            self._control.left(driver.finished, committed=committed)
+            self._reported_at = float("-inf")
+        if not settled or (driver.finished is not None and driver.finished.expired):
+            return ExitStatus.UNFINISHED
+        if stopped:
+            return ExitStatus.STOPPED
+        return ExitStatus.DRAINED if committed else ExitStatus.UNFINISHED
+
+    def _settle(self) -> bool:
+        """Commit what is committable; return whether every commit was answered in time."""
         driver, client = self._driver, self._driver.client
         deadline = max(self._control.drain_deadline or 0.0, driver.clock() + LAST_COMMIT)
         driver.handle(Advanced(client.positions()))
         settled = client.settle_commits(deadline)
-        stopped = driver.engine.stopped
         offsets = driver.engine.offsets_to_commit(driver.engine.positions())
         if settled and offsets:
             client.commit(offsets)
             settled = client.settle_commits(deadline)
-        before = self._membership.uncommitted
-        if settled:
-            client.close()
-        committed = self._membership.uncommitted == before
-        driver.observer.event("group.left" if settled else "group.left_without_answer")
-        self._control.left(driver.finished, committed=committed)
-        self._reported_at = float("-inf")
-        if not (settled and committed) or (driver.finished is not None and driver.finished.expired):
-            return ExitStatus.DRAIN_EXPIRED
-        return ExitStatus.STOPPED if stopped else ExitStatus.DRAINED
+        return settled
 
     def _linger(self) -> None:
         """Stay, drained, as long as only a hook has asked for the drain: the kubelet sends the signal when it is this process's turn."""

@@ -22,7 +22,7 @@ class Membership:
     """Implements :class:`sidecar.runtime.client.Listener`."""
 
     def __init__(self, driver: Driver, revoke_timeout: float) -> None:
-        """``revoke_timeout`` is how long the next owner is kept waiting at most, in seconds. ``uncommitted`` counts partitions that went though their commit was refused."""
+        """``revoke_timeout`` is how long the next owner is kept waiting at most, in seconds. ``uncommitted`` counts partitions that went before all that was delivered of them was committed."""
         self.joined = False
         self.uncommitted = 0
         self.rebalances: Counter[str] = Counter(assigned=0, revoked=0, lost=0)
@@ -62,6 +62,7 @@ class Membership:
     def lost(self, tps: Sequence[TopicPartition]) -> None:
         """Fence; what is ours no more must not be committed."""
         self.rebalances["lost"] += 1
+        self.uncommitted += len(self._driver.engine.offsets_to_commit(tps))
         self._driver.handle(Lost(tps))
         self._say("partitions.lost", tps)
 

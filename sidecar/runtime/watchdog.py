@@ -38,7 +38,7 @@ def verdict(
     """Return the exit status with which the process must end now; None: all is well."""
     began = requested_at if draining_since is None else draining_since
     if requested_at is not None and began is not None and now > began + bounds.drain_timeout + DRAIN_GRACE:
-        return ExitStatus.DRAIN_EXPIRED
+        return ExitStatus.UNFINISHED
     alive_until = beat + bounds.stall
     if draining_since is not None:
         alive_until = max(alive_until, draining_since + bounds.drain_timeout + DRAIN_GRACE)

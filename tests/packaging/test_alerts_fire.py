@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
-from tests.packaging.alert_rules import Alert, Series, assert_fires, render_rules, series
+from tests.packaging.alert_rules import Alert, Series, assert_fires, assert_gives, render_rules, series
 
 
 class Case(NamedTuple):
@@ -354,6 +355,22 @@ def test_what_a_topic_may_shed_is_no_loss_but_its_poison_is(tmp_path: Path) -> N
     of_another = books(dropped("0+20x100", "max_block", "overload"))
     others = [replace(one, labels={**one.labels, "topic": "pricesX"}) for one in of_another]
     assert_fires(path, [*there(), *others], "70m", [LOSS, DROPS])
+
+
+@pytest.mark.parametrize(
+    ("alert", "ended", "share"),
+    [
+        ("LittleKept", books(dropped("0+48x60", "expired", "policy"), delivered="0+1x60", dead="0+1x60"), 0.04),
+        ("DeadLetterRateHigh", books(dropped("0+2x60", "expired", "policy"), delivered="0+2x60", dead="0+1x60"), 0.2),
+    ],
+)
+def test_a_ratio_is_of_what_came_to_an_end_also_when_nothing_is_polled(
+    rules: Path, alert: str, ended: Sequence[Series], share: float
+) -> None:
+    found = [rule for group in yaml.safe_load(rules.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]]
+    [expr] = [rule["expr"] for rule in found if rule.get("alert") == f"KafkaSidecar{alert}"]
+    polled = series("records_polled_total", "0x60", topic="orders")
+    assert_gives(f"round(max({expr}), 0.001)", rules, [*there(), polled, *ended], "60m", [{"labels": "{}", "value": share}])
 
 
 def test_every_alert_has_a_case_in_which_it_fires(rules: Path) -> None:

@@ -88,6 +88,8 @@ def dithered(dial: BatchSize) -> dict[int, int]:
 
 def test_dithered_sizes_lie_on_both_sides() -> None:
     assert dithered(size(first_batch=1000)) == {750: approx(500), 1250: approx(500)}
+    assert dithered(size(first_batch=1000, max_batch=1250)) == {750: approx(500), 1250: approx(500)}
+    assert dithered(size(first_batch=1)) == {1: 1000}
 
 
 def test_where_there_is_no_room_above_one_batch_in_eight_is_smaller_and_none_larger() -> None:
@@ -96,7 +98,8 @@ def test_where_there_is_no_room_above_one_batch_in_eight_is_smaller_and_none_lar
 
     assert dithered(size(first_batch=1000, max_batch=1100)) == {750: approx(125), 1000: approx(875)}
     assert dithered(at_the_target) == {750: approx(125), 1000: approx(875)}
-    assert dithered(size(first_batch=1)) == {1: 1000}
+    at_the_target.wanted(None, 1.0)
+    assert dithered(at_the_target) == {750: approx(500), 1250: approx(500)}
 
 
 def test_the_first_batch_is_never_above_the_largest() -> None:

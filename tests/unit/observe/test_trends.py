@@ -48,11 +48,12 @@ def test_rates_are_differences_over_the_time_between() -> None:
     course = Course()
     course.then(a_partition(position=100, committable=90), 200)
     course.then(a_partition(position=150, committable=95), 300)
-    books = replace(BOOKS, polled={"orders": 160}, delivered={"orders": 140}, dropped={("orders", "sample"): 10})
+    sampled_out = {("orders", "sample"): 10}
+    books = replace(BOOKS, polled={"orders": 160}, delivered={"orders": 140}, dead_lettered={"orders": 8}, dropped=sampled_out)
     trend = course.then(a_partition(position=160, committable=110), 400, books=books)
     assert (trend.rates.seconds, trend.rates.arriving, trend.rates.polled, trend.rates.delivered) == (2.0, 100.0, 30.0, 25.0)
     assert trend.rates.dropped == {"sample": 2.0}
-    assert (trend.rates.ended_of, trend.rates.dropped_of) == ({"orders": 27.0}, {("orders", "sample"): 2.0})
+    assert (trend.rates.ended_of, trend.rates.dropped_of) == ({"orders": 31.0}, {("orders", "sample"): 2.0})
     own = trend.partitions[ORDERS]
     assert (own.arriving, own.polled, own.settled) == (100.0, 30.0, 10.0)
 

@@ -74,6 +74,8 @@ class FakeClient:
         self._silent = False
         self._owned: list[TopicPartition] = []
         self.joined = False
+        self.while_settling: Callable[[], None] = lambda: None
+        self.while_closing: Callable[[], None] = lambda: self.listener.revoking(self._owned)
         self.listener: Listener
 
     def join(self, listener: Listener) -> None:
@@ -127,6 +129,7 @@ class FakeClient:
 
     def settle_commits(self, deadline: float) -> bool:
         self._answer()
+        self.while_settling()
         if self._outstanding is not None:
             self._clock.now = max(self._clock.now, deadline)
         return self._outstanding is None
@@ -138,7 +141,7 @@ class FakeClient:
 
     def close(self) -> None:
         self._journal.append("close")
-        self.listener.revoking(self._owned)
+        self.while_closing()
 
 
 def names(tps: Sequence[TopicPartition]) -> str:

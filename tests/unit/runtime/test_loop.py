@@ -59,7 +59,7 @@ def test_a_drain_keeps_the_membership_alive_while_it_waits_for_the_writer_and_en
     world.flushers.answer = lambda _batch: None
     status = world.run_with([records(P0, 0, 3)])
 
-    assert status is ExitStatus.DRAIN_EXPIRED
+    assert status is ExitStatus.UNFINISHED
     assert tally(world.journal)["serve"] > 10
     assert world.stop.requested_at is not None
     assert world.clock.now >= world.stop.requested_at + DRAIN_TIMEOUT
@@ -73,7 +73,7 @@ def test_a_drain_with_a_dead_downstream_ends_at_its_deadline_and_commits_nothing
     world.flushers.answer = lambda _batch: Systemic("connection refused")
     status = world.run_with([records(P0, 0, 3)])
 
-    assert status is ExitStatus.DRAIN_EXPIRED
+    assert status is ExitStatus.UNFINISHED
     assert world.journal.words("commit") == []
 
 
@@ -113,7 +113,7 @@ def test_without_an_answer_to_a_commit_the_group_is_left_without_closing() -> No
     world.fake.answers = [FakeClient.SILENCE] * 3
     status = world.run_with([records(P0, 0, 3)])
 
-    assert status is ExitStatus.DRAIN_EXPIRED
+    assert status is ExitStatus.UNFINISHED
     assert "close" not in world.journal
     assert world.journal[-1] == "group.left_without_answer"
     assert len(world.journal.words("commit")) == 1
@@ -125,11 +125,43 @@ def test_a_drain_whose_last_commit_is_refused_says_so(answers: list[str | None],
     world.fake.answers = answers
     status = world.run_with([records(P0, 0, 3)])
 
-    assert status is (ExitStatus.DRAINED if committed else ExitStatus.DRAIN_EXPIRED)
+    assert status is (ExitStatus.DRAINED if committed else ExitStatus.UNFINISHED)
     assert world.journal[-3:] == [f"commit now {P0}=3", "partitions.revoked", "group.left"]
     drain = final(world).drain
     assert drain is not None
     assert drain.committed is committed
+
+
+def test_a_drain_whose_partitions_are_lost_before_the_last_commit_was_taken_says_so() -> None:
+    world = World()
+    world.fake.answers = ["refused"]
+    world.fake.while_closing = lambda: world.fake.listener.lost([P0])
+    assert world.run_with([records(P0, 0, 3)]) is ExitStatus.UNFINISHED
+
+
+def test_a_drain_whose_partitions_are_revoked_while_it_settles_says_that_their_commit_was_refused() -> None:
+    world = World()
+    world.fake.answers = ["refused"]
+    world.fake.while_settling = lambda: world.fake.listener.revoking([P0])
+    assert world.run_with([records(P0, 0, 3)]) is ExitStatus.UNFINISHED
+
+
+def test_that_a_restart_mends_nothing_is_said_before_that_a_commit_was_refused() -> None:
+    world = World()
+    world.flushers.answer = lambda batch: Poison("422") if batch.chunks[0].tp == P0 else Delivered()
+    world.fake.answers = ["refused"] * 3
+    assert world.run_with([records(P0, 0, 1)], [records(P1, 0, 2)]) is ExitStatus.STOPPED
+
+
+def test_what_the_client_raises_as_it_closes_ends_the_loop_with_the_group_left() -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("in a callback")
+
+    world = World()
+    world.fake.while_closing = fail
+    with pytest.raises(ZeroDivisionError):
+        world.run_with([records(P0, 0, 3)])
+    assert world.journal[-1] == "group.left"
 
 
 def test_the_last_commit_gets_its_time_even_when_the_drain_has_used_up_its_own() -> None:
@@ -138,7 +170,7 @@ def test_the_last_commit_gets_its_time_even_when_the_drain_has_used_up_its_own()
     world.fake.answers = [FakeClient.SILENCE]
     status = world.run_with([records(P0, 0, 1)], [records(P1, 0, 1)])
 
-    assert status is ExitStatus.DRAIN_EXPIRED
+    assert status is ExitStatus.UNFINISHED
     assert world.stop.requested_at is not None
     assert world.clock.now >= world.stop.requested_at + DRAIN_TIMEOUT
     assert world.clock.now <= world.stop.requested_at + DRAIN_TIMEOUT + 2 * LAST_COMMIT
