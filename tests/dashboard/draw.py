@@ -132,8 +132,11 @@ def _lines(panel: Panel, found: Sequence[Named], box: Box, span: Span) -> str:
 
     parts = [_grid_line(area, y(mark), shown(mark, unit, None)) for mark in marks]
     parts += [_text(x(time), area.y + area.h + 16, clock(time), 11, FAINT, anchor="middle") for time in _times(span)]
+    step = min((after[0] - before[0] for layer in layers for before, after in pairwise(layer)), default=1.0)
     for index, layer in reversed(list(enumerate(layers))):
-        runs = _runs(layer) if panel.line == "straight" else map(_in_steps, _runs(layer))
+        runs = _runs(layer, step)
+        if panel.line != "straight":
+            runs = (_in_steps(run, step) for run in runs)
         parts.append(_layer(runs, _colour_of(panel, found[index].name, index), x, y, filled=panel.stacked != "no"))
     for bound, colour in panel.steps:
         if marks[0] <= bound <= marks[-1]:
@@ -181,9 +184,8 @@ def _layer(
     return "".join(parts)
 
 
-def _runs(layer: Sequence[tuple[float, float, float]]) -> Iterator[Sequence[tuple[float, float, float]]]:
-    """Yield the parts without a hole: points are as far apart as the closest two."""
-    step = min((b[0] - a[0] for a, b in pairwise(layer)), default=1.0)
+def _runs(layer: Sequence[tuple[float, float, float]], step: float) -> Iterator[Sequence[tuple[float, float, float]]]:
+    """Yield the parts without a hole; ``step`` is how far apart points are without one, in seconds."""
     begin = 0
     for index in range(1, len(layer) + 1):
         if index == len(layer) or layer[index][0] - layer[index - 1][0] > 1.5 * step:
@@ -191,10 +193,10 @@ def _runs(layer: Sequence[tuple[float, float, float]]) -> Iterator[Sequence[tupl
             begin = index
 
 
-def _in_steps(run: Sequence[tuple[float, float, float]]) -> Sequence[tuple[float, float, float]]:
-    """Return a run in which each value holds until the next one, the last as long as the one before it."""
+def _in_steps(run: Sequence[tuple[float, float, float]], step: float) -> Sequence[tuple[float, float, float]]:
+    """Return a run in which each value holds until the next one, the last for a ``step``."""
     times = [time for time, _, _ in run]
-    until = [*times[1:], times[-1] + (times[-1] - times[-2] if len(times) > 1 else 1.0)]
+    until = [*times[1:], times[-1] + step]
     return [
         point
         for (begin, top, bottom), end in zip(run, until, strict=True)

@@ -33,16 +33,27 @@ def test_a_picture_is_well_formed_and_has_every_panel_that_is_not_collapsed(dash
     assert '<"odd & long">' in texts
 
 
-def test_a_count_of_states_is_drawn_in_steps_and_what_is_measured_is_not() -> None:
-    def corners(line: Literal["straight", "steps"]) -> list[str]:
-        panel = Panel("", "", (Query("", ""),), "none", line=line)
-        one = Dashboard("uid", "", "", (), (), (Row("", (panel,)),))
-        drawn = picture(one, lambda _panel: [Named("a", {}, [(1_000.0, 1.0), (1_001.0, 3.0)])], SPAN, [])
-        return next(element for element in ET.fromstring(drawn).iter() if "polyline" in element.tag).attrib["points"].split()  # noqa: S314
+def corners(line: Literal["straight", "steps"], *found: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    """Return the corners of each line of a panel, the series that was drawn first being the last one."""
+    panel = Panel("", "", (Query("", ""),), "none", line=line)
+    one = Dashboard("uid", "", "", (), (), (Row("", (panel,)),))
+    drawn = picture(one, lambda _panel: [Named(str(n), {}, points) for n, points in enumerate(found)], SPAN, [])
+    lines = [element for element in ET.fromstring(drawn).iter() if "polyline" in element.tag]  # noqa: S314 -- our own markup
+    return [[(float(x), float(y)) for x, y in (point.split(",") for point in line.attrib["points"].split())] for line in lines]
 
-    heights = [[point.split(",")[1] for point in corners(line)] for line in ("straight", "steps")]
-    low, high = heights[0]
-    assert heights[1] == [low, low, high, high]
+
+def test_a_count_of_states_is_drawn_in_steps_and_what_is_measured_is_not() -> None:
+    points = [(1_000.0, 1.0), (1_001.0, 3.0)]
+    [straight], [steps] = corners("straight", points), corners("steps", points)
+    (_, low), (_, high) = straight
+    assert [height for _, height in steps] == [low, low, high, high]
+
+
+def test_a_state_that_is_there_for_moments_is_drawn_for_no_longer() -> None:
+    always = [(SPAN.begin + n, 1.0) for n in range(60)]
+    *moments, whole = corners("steps", always, [(1_010.0, 1.0), (1_040.0, 1.0)])
+    second = (whole[-1][0] - whole[0][0]) / 60
+    assert [run[-1][0] - run[0][0] for run in moments] == [pytest.approx(second, abs=0.2)] * 2
 
 
 def test_no_data_is_said() -> None:
