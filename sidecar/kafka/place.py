@@ -41,8 +41,8 @@ class Place:
         self._taken_at = float("-inf")
 
     def take(self, consumer: Member, epochs: Mapping[TopicPartition, int], now: float) -> None:
-        """Publish that ``epochs`` are ours."""
-        self._publish(consumer.consumer_group_metadata(), epochs, now)
+        """Publish that ``epochs`` are ours. Where none is, the client is not asked: inside the callbacks of ``close()`` it has no metadata, and raises."""
+        self._publish(consumer.consumer_group_metadata() if epochs else None, epochs, now)
 
     def renew(self, consumer: Member, now: float) -> None:
         """Publish newer metadata for the same partitions, if the last are old and the group knows us; not from inside a callback.

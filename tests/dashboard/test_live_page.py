@@ -65,7 +65,10 @@ def test_what_is_shed_now_is_told_with_its_policy_its_reason_and_its_offsets(pag
     views = [partition(0), partition(1, "clicks", buffered=1_234, in_flight=100)]
     for count in (0, 300):
         books = replace(
-            BOOKS, polled={"clicks": 500 + count}, dropped={("clicks", "sample"): 100 + count * 4 // 5, ("orders", "poison"): 1}
+            BOOKS,
+            polled={"clicks": 500 + count},
+            delivered={"clicks": 400 + count // 5},
+            dropped={("clicks", "sample"): 100 + count * 4 // 5, ("orders", "poison"): 1},
         )
         stage.tell(*views, books=books)
     with stage.serving() as server:

@@ -73,6 +73,21 @@ def test_the_place_is_taken_anew_now_and_then() -> None:
     assert place.published == Membership(2, {P0: 3})
 
 
+def test_that_nothing_is_ours_is_told_without_asking_the_client() -> None:
+    place, client = Place(), Client()
+    place.take(client, {P0: 3}, 10.0)
+    place.take(client, {}, 10.1)
+    assert place.published == Membership(None, {})
+    assert client.asked == 1
+
+
+def test_a_member_that_leaves_has_nothing_any_more(cluster: MockCluster) -> None:
+    with Member(cluster) as member:
+        member.poll_until(lambda: member.owns(P0, P1))
+        member.client.close()
+        assert place_of(member) == Membership(None, {})
+
+
 @pytest.mark.parametrize("name", [None, ""])
 def test_nothing_is_ours_once_the_group_has_forgotten_us_although_no_callback_has_said_so(name: str | None) -> None:
     place, client = Place(), Client()
