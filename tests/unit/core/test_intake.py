@@ -169,9 +169,9 @@ def test_sample_takes_everything_while_there_is_no_pressure() -> None:
 
 
 def elevated(policy: Policy) -> Bench:
-    """Return a bench under pressure: half of its 10,000 records are held by another topic."""
-    bench = Bench(config(clicks=policy, records=10_000), T0, CLICKS)
-    bench.poll(chunk(T0, range(5_000)))
+    """Return a bench under pressure: half of its 1,000 records are held by another topic."""
+    bench = Bench(config(clicks=policy, records=1_000), T0, CLICKS)
+    bench.poll(chunk(T0, range(500)))
     return bench
 
 
