@@ -11,7 +11,7 @@ Prints one JSON object, like :mod:`benchmarks.subject`.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 
 from benchmarks.measure import PARTITIONS, value
@@ -40,12 +40,12 @@ FILLED, FLOOD, FLOODS = 30_000, 50_000, 20
 def main() -> None:
     """Drive an engine as ``how`` says."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("how", choices=["through", "sampled"])
+    parser.add_argument("how", choices=[*HOW])
     parser.add_argument("--run", type=int, default=RUN, help="records of a chunk")
     options = parser.parse_args()
     tune_interpreter()
     meter = Meter()
-    print(encode(meter.read((through if options.how == "through" else sampled)(meter, options.run))))
+    print(encode(meter.read(HOW[options.how](meter, options.run))))
 
 
 def through(meter: Meter, run: int) -> int:
@@ -76,6 +76,9 @@ def sampled(meter: Meter, run: int) -> int:
 
 def _dropped(engine: Engine) -> int:
     return engine.snapshot(0.0).books.dropped.get((TPS[0].topic, "sample"), 0)
+
+
+HOW: Mapping[str, Callable[[Meter, int], int]] = {"through": through, "sampled": sampled}
 
 
 def _engine(policy: Policy) -> Engine:

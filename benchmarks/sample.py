@@ -1,8 +1,8 @@
 """A flood of 100,000 records a second through ``sample`` at 1 in 10, to an application that takes an eighth of that: what a dropped record costs.
 
-First in the engine, which drops it; its chunks are as long as those that a writer gets at that rate, which is measured: the buffer divides some at the end of a batch, so Kafka brings them a
-little longer. Then of the whole thread, beside the bare
-loop: there are the loop, the flushes of those that are kept, and smaller polls in it, too.
+First in the engine, which drops it; its chunks are as long as those that a writer gets at that rate, which is measured: the buffer divides some at
+the end of a batch, so Kafka brings them a little longer. Then of the whole thread, beside the bare loop: there are the loop, the flushes of those that
+are kept, and smaller polls in it, too.
 """
 
 from __future__ import annotations

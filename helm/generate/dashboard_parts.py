@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from helm.generate.grafana import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW, Annotation, Variable
 from helm.generate.promql import added, grown, of_process, rate, series
 from sidecar.observe import metric_defs as defs
+from sidecar.observe.metric_defs import MetricDef
 
 HERE = 'cluster=~"$cluster", namespace=~"$namespace"'
 STARTED = of_process("start_time_seconds")
@@ -16,11 +19,13 @@ PODS = f'label_values({defs.CONFIG_INFO.name}{{{HERE}, group=~"$group"}}, pod)'
 TOPIC = Variable("topic", "Topic", f'label_values({defs.POLLED.name}{{{HERE}, pod=~"$pod"}}, topic)')
 
 
-ENDS = (defs.DELIVERED, defs.DEAD_LETTERED, defs.DROPPED)
-"""What comes of a record that is not given back. Shares of what is dropped are of these: what was polled is other records, and may be fewer."""
+def ended(growth: Callable[[MetricDef], str], *by: str) -> str:
+    """Return the ``growth`` of the records that came to an end. Shares of what is dropped are of these: what was polled is other records, and may be fewer."""
+    return f"({' + '.join(added(growth(end), *by) for end in (defs.DELIVERED, defs.DEAD_LETTERED, defs.DROPPED))})"
+
 
 LOST = 'intent!="diverted"'
-SHARE_KEPT = f"1 - {added(rate(defs.DROPPED, LOST), 'topic')} / ({' + '.join(added(rate(end), 'topic') for end in ENDS)})"
+SHARE_KEPT = f"1 - {added(rate(defs.DROPPED, LOST), 'topic')} / {ended(rate, 'topic')}"
 """By topic; what is in an overflow topic is kept there."""
 
 REBALANCED = added(grown(defs.REBALANCES, over="$__interval"), "pod")

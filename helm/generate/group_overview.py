@@ -10,13 +10,13 @@ from helm.generate.dashboard_parts import (
     BY_OUTCOME,
     BY_VERDICT,
     CLUSTER,
-    ENDS,
     GROUP,
     NAMESPACE,
     PODS,
     SHARE_KEPT,
     STARTED,
     TOPIC,
+    ended,
 )
 from helm.generate.grafana import BLUE, GREEN, ORANGE, PURPLE, RED, YELLOW, Dashboard, Panel, Query, Row, Variable, stat
 from helm.generate.promql import added, grown, largest, of_process, quantile, rate, series
@@ -62,7 +62,7 @@ HOW_IT_IS = Row(
             "Not lost",
             "The share of the records that came to an end in this time range which was not dropped by overload or as poison. What a policy drops on purpose does"
             " not count. Red below 99.9 %.",
-            Query(f"1 - {added(grown(defs.DROPPED, UNINTENDED))} / ({' + '.join(added(grown(end)) for end in ENDS)})", "kept"),
+            Query(f"1 - {added(grown(defs.DROPPED, UNINTENDED))} / {ended(grown)}", "kept"),
             "percentunit",
             steps=((0.999, GREEN),),
             below=RED,

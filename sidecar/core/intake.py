@@ -87,10 +87,10 @@ class Intake:
 
     def _accept(self, partition: Partition, chunk: Chunk) -> Chunk | None:
         """Queue what fits or can be made room for, and enter it in the books and the ledger; return the rest."""
-        records, fitting = len(chunk), self._state.buffer.push(chunk)
-        if fitting < records:
+        fitting = self._state.buffer.push(chunk)
+        if fitting < len(chunk):
             return self._accept_evicting(partition, chunk, fitting)
-        self._enter(partition, chunk, records)
+        self._enter(partition, chunk)
         return None
 
     def _accept_evicting(self, partition: Partition, chunk: Chunk, fitting: int) -> Chunk | None:
@@ -100,7 +100,7 @@ class Intake:
         more, evicted = state.buffer.push_evicting(rest, self._victims(partition))
         fitting, state.overflowed = fitting + more, True
         if fitting:
-            self._enter(partition, chunk if fitting == records else chunk.slice(0, fitting), fitting)
+            self._enter(partition, chunk if fitting == records else chunk.slice(0, fitting))
         self._lose(evicted)
         return rest.slice(more, len(rest)) if fitting < records else None
 
@@ -111,9 +111,9 @@ class Intake:
             clear(loser, len(loss))
             self._state.drop(loss, DropReason.DROP_OLDEST)
 
-    def _enter(self, partition: Partition, chunk: Chunk, records: int) -> None:
+    def _enter(self, partition: Partition, chunk: Chunk) -> None:
         partition.ledger.track(chunk)
-        self._state.books.polled[chunk.tp.topic] += records
+        self._state.books.polled[chunk.tp.topic] += len(chunk)
 
     def _drop_tail(self, partition: Partition, chunk: Chunk, reason: DropReason) -> None:
         """Drop polled records that never were queued; the ledger passes them."""
@@ -143,7 +143,7 @@ class Intake:
     def _drop_oldest(self, partition: Partition, chunk: Chunk, _now: float) -> None:
         """Evict for ``chunk``. It is entered before eviction, since a chunk larger than the buffer evicts its own head."""
         state = self._state
-        self._enter(partition, chunk, len(chunk))
+        self._enter(partition, chunk)
         pushed, evicted = state.buffer.push_evicting(chunk, self._victims(partition))
         state.overflowed = state.overflowed or bool(evicted) or pushed < len(chunk)
         if pushed < len(chunk):

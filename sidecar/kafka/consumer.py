@@ -320,7 +320,6 @@ class KafkaConsumer:
         self._paused.difference_update(tps)
 
     def _seek(self, tp: TopicPartition, position: int) -> None:
-        """Seek."""
         try:
             self._consumer.seek(KafkaPartition(tp.topic, tp.partition, position))
         except KafkaException:

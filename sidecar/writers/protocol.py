@@ -55,7 +55,7 @@ class StoredOffsets(Protocol):
 class Membership:
     """Our place in the consumer group at one moment, published whole by the thread that owns the consumer.
 
-    ``metadata`` is the client's own token of it (a writer inside of Kafka fences with it; None where no partition was ours), ``epochs`` are the partitions that were ours then,
+    ``metadata`` is the client's own token of it (a writer inside of Kafka fences with it; it may be None where no partition was ours), ``epochs`` are the partitions that were ours then,
     each with its epoch.
     """
 

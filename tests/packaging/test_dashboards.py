@@ -47,14 +47,14 @@ def test_a_share_that_is_kept_is_never_below_nothing(query: Query, tmp_path: Pat
     given = [
         of_orders("records_polled_total", "0x30"),
         of_orders("records_delivered_total", "0+1x30"),
-        of_orders("records_dead_lettered_total", "0x30"),
-        of_orders("records_dropped_total", "0+9x30", reason="drop_oldest", intent="overload"),
+        of_orders("records_dead_lettered_total", "0+1x30"),
+        of_orders("records_dropped_total", "0+8x30", reason="drop_oldest", intent="overload"),
         alert_rules.series("config_info", "1x30", group="billing"),
     ]
     expr = re.sub(r"\$\w+", ".*", re.sub(r"\$__\w+", "10m", query.expr))
     rules = tmp_path / "rules.yml"
     rules.write_text("groups: []", encoding="utf-8")
-    assert_gives(f"max(round({expr}, 0.001))", rules, given, "20m", [{"labels": "{}", "value": 0.1}])
+    assert_gives(f"max(round({expr}, 0.001))", rules, given, "20m", [{"labels": "{}", "value": 0.2}])
 
 
 def test_the_files_are_up_to_date() -> None:
