@@ -108,16 +108,23 @@ class BoundedBuffer:
 
     def push(self, chunk: Chunk) -> int:
         """Queue as many records from the front of ``chunk`` as fit; return how many."""
-        records = len(chunk)
-        if records <= self.max_records - self.size and chunk.nbytes <= self.max_bytes - self.nbytes:
-            self._append(chunk, records)
-            return records
-        fitting = _prefix(chunk, self.room_records, self.room_bytes)
-        if fitting == 0 and self.is_empty:
-            fitting = 1
-        if fitting:
-            self._append(chunk.slice(0, fitting), fitting)
-        return fitting
+        records, nbytes = chunk.records, chunk.nbytes
+        if records > self.max_records - self.size or nbytes > self.max_bytes - self.nbytes:
+            records = self._fitting(chunk)
+            if not records:
+                return 0
+            chunk = chunk.slice(0, records)
+            nbytes = chunk.nbytes
+        lane = self._lanes.get(chunk.tp) or self._new_lane(chunk.tp)
+        lane.queue.append(chunk)
+        lane.queued += records
+        lane.records += records
+        lane.nbytes += nbytes
+        self.size += records
+        self.nbytes += nbytes
+        self.queued_records += records
+        self.queued_bytes += nbytes
+        return records
 
     def push_evicting(self, chunk: Chunk, victims: Iterator[TopicPartition]) -> tuple[int, list[Chunk]]:
         """Queue ``chunk``, making room by evicting the oldest queued records of ``victims``.
@@ -127,8 +134,8 @@ class BoundedBuffer:
         """
         evicted: list[Chunk] = []
         pushed = self.push(chunk)
-        while pushed < len(chunk):
-            rest = chunk.slice(pushed, len(chunk))
+        while pushed < chunk.records:
+            rest = chunk.slice(pushed, chunk.records)
             victim = next(victims, None)
             if victim is None:
                 break
@@ -147,14 +154,14 @@ class BoundedBuffer:
         little = max_bytes * (1 - NEARLY_ALL)
         while lane is not None and lane.queue and max_records > 0:
             head = lane.queue[0]
-            by_count, by_bytes = len(head) > max_records, head.nbytes > max_bytes
+            by_count, by_bytes = head.records > max_records, head.nbytes > max_bytes
             if taken and ((by_count and max_records <= few) or (by_bytes and max_bytes <= little)):
                 break
             chunk = self._pop_head(lane, max_records, max_bytes)
             if chunk is None:
                 break
             taken.append(chunk)
-            max_records -= len(chunk)
+            max_records -= chunk.records
             max_bytes -= chunk.nbytes
         return taken
 
@@ -164,24 +171,24 @@ class BoundedBuffer:
         taken: list[Chunk] = []
         while lane is not None and lane.queue and max_records > 0:
             chunk = lane.queue.pop()
-            if len(chunk) > max_records:
-                rest, chunk = chunk.split(len(chunk) - max_records)
+            if chunk.records > max_records:
+                rest, chunk = chunk.split(chunk.records - max_records)
                 lane.queue.append(rest)
             taken.append(chunk)
-            max_records -= len(chunk)
-            self._count(lane, -len(chunk), -chunk.nbytes)
+            max_records -= chunk.records
+            self._count(lane, -chunk.records, -chunk.nbytes)
         return taken
 
     def settle(self, chunk: Chunk) -> None:
         """Free a chunk that was taken, its outcome being known. Raises AccountingError if that much is not in flight."""
-        self._free(chunk.tp, self._lane_of_flying(chunk), len(chunk), chunk.nbytes)
+        self._free(chunk.tp, self._lane_of_flying(chunk), chunk.records, chunk.nbytes)
 
     def put_back(self, chunks: list[Chunk]) -> None:
         """Return chunks of one partition, in offset order, from in flight to their place in its queue: its head, but for earlier ones that were put back before."""
         for chunk in reversed(chunks):
             lane = self._lane_of_flying(chunk)
             insort(lane.queue, chunk, key=attrgetter("start"))
-            self._count(lane, len(chunk), chunk.nbytes)
+            self._count(lane, chunk.records, chunk.nbytes)
 
     def drop_partition(self, tp: TopicPartition) -> list[Chunk]:
         """Remove and return what is queued of ``tp``; what is in flight stays."""
@@ -199,17 +206,13 @@ class BoundedBuffer:
         """Remove and return everything queued; what is in flight stays."""
         return [chunk for tp in list(self._lanes) for chunk in self.drop_partition(tp)]
 
-    def _append(self, chunk: Chunk, records: int) -> None:
-        lane, nbytes = self._lanes.get(chunk.tp), chunk.nbytes
-        if lane is None:
-            lane = self._lanes[chunk.tp] = _Lane()
-            self.active[chunk.tp.topic] += 1
-        lane.queue.append(chunk)
-        lane.records += records
-        lane.nbytes += nbytes
-        self.size += records
-        self.nbytes += nbytes
-        self._count(lane, records, nbytes)
+    def _fitting(self, chunk: Chunk) -> int:
+        return _prefix(chunk, self.room_records, self.room_bytes) or int(self.is_empty)
+
+    def _new_lane(self, tp: TopicPartition) -> _Lane:
+        lane = self._lanes[tp] = _Lane()
+        self.active[tp.topic] += 1
+        return lane
 
     def _count(self, lane: _Lane, records: int, nbytes: int) -> None:
         lane.queued += records
@@ -229,9 +232,9 @@ class BoundedBuffer:
                 del self.active[tp.topic]
 
     def _lane_of_flying(self, chunk: Chunk) -> _Lane:
-        lane, records = self._lanes.get(chunk.tp), len(chunk)
+        lane, records = self._lanes.get(chunk.tp), chunk.records
         flying = 0 if lane is None else lane.records - lane.queued
-        if lane is None or records > flying or chunk.nbytes > self.in_flight_bytes:
+        if lane is None or records > flying or chunk.nbytes > self.nbytes - self.queued_bytes:
             msg = f"{chunk.tp}: {records} records settled, {flying} in flight"
             raise AccountingError(msg)
         return lane
@@ -239,10 +242,10 @@ class BoundedBuffer:
     def _evict_for(self, chunk: Chunk, victim: TopicPartition) -> Chunk:
         """Evict from the head of ``victim`` as much as ``chunk`` lacks, or its first chunk."""
         lane = self._lanes[victim]
-        lacking = _prefix_of(lane.queue[0], len(chunk) - self.room_records, chunk.nbytes - self.room_bytes)
+        lacking = _prefix_of(lane.queue[0], chunk.records - self.room_records, chunk.nbytes - self.room_bytes)
         loss = self._pop_head(lane, lacking, float("inf"))
         assert loss is not None, "a prefix has at least one record"  # noqa: S101 -- our own mistake, never a user's
-        self._free(victim, lane, len(loss), loss.nbytes)
+        self._free(victim, lane, loss.records, loss.nbytes)
         return loss
 
     def _pop_head(self, lane: _Lane, max_records: int, max_bytes: float) -> Chunk | None:
@@ -254,7 +257,7 @@ class BoundedBuffer:
             queue.popleft()
         else:
             queue[0] = rest
-        self._count(lane, -len(taken), -taken.nbytes)
+        self._count(lane, -taken.records, -taken.nbytes)
         return taken
 
 
@@ -263,10 +266,10 @@ def _divided(chunk: Chunk, max_records: int, max_bytes: float) -> tuple[Chunk | 
 
     Where bytes bind, records of about one size are divided by their mean; one by one they are looked at where that is too much, or less than :data:`NEARLY_ALL`.
     """
-    if len(chunk) <= max_records and chunk.nbytes <= max_bytes:
+    if chunk.records <= max_records and chunk.nbytes <= max_bytes:
         return chunk, None
-    likely = int(min(max_records, len(chunk) * max_bytes / chunk.nbytes))
-    if 0 < likely < len(chunk):
+    likely = int(min(max_records, chunk.records * max_bytes / chunk.nbytes))
+    if 0 < likely < chunk.records:
         head, rest = chunk.split(likely)
         if head.nbytes <= max_bytes and (likely == max_records or head.nbytes >= max_bytes * NEARLY_ALL):
             return head, rest
@@ -279,7 +282,7 @@ def _prefix_of(chunk: Chunk, min_records: int, min_bytes: int) -> int:
     for count, total in enumerate(accumulate(record_bytes(chunk)), start=1):
         if count >= min_records and total >= min_bytes:
             return count
-    return len(chunk)
+    return chunk.records
 
 
 def _prefix(chunk: Chunk, max_records: int, max_bytes: float) -> int:

@@ -19,6 +19,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import inf
 
 from sidecar.core.actions import DeadLetter, StartFlush
 from sidecar.core.breaker import BreakerSignal, BreakerState
@@ -35,6 +37,23 @@ PROBE_RECORDS = 10
 
 RUN_AHEAD = 1000
 """How many delivered ranges of a partition may lie beyond a record without an outcome before no more of it is flushed beside that."""
+
+
+@dataclass(slots=True)
+class Load:
+    """A batch that is being filled: the ``records`` and bytes that still fit, and what is in it."""
+
+    records: int
+    nbytes: float
+    chunks: list[Chunk] = field(default_factory=list)
+
+    def add(self, chunks: list[Chunk]) -> int:
+        """Add ``chunks``; return their bytes."""
+        nbytes = sum([chunk.nbytes for chunk in chunks])
+        self.chunks += chunks
+        self.records -= sum([chunk.records for chunk in chunks])
+        self.nbytes -= nbytes
+        return nbytes
 
 
 class Dispatch:
@@ -132,11 +151,12 @@ class Dispatch:
         ]
         if state.config.commits_with_records:
             ready = [p for p in ready if p.requested == p.committed]
-        return ready if len(ready) < 2 else sorted(ready, key=self._turn)  # noqa: PLR2004 -- one has nobody to be fair to
+        turns = {topic: self._turn(topic) for topic in {p.tp.topic for p in ready}}
+        return ready if len(turns) < 2 else sorted(ready, key=lambda p: turns[p.tp.topic])  # noqa: PLR2004 -- one has nobody to be fair to
 
-    def _turn(self, partition: Partition) -> tuple[float, float]:
+    def _turn(self, topic: str) -> tuple[float, float]:
         """Return what tells whose turn it is; where it is equal, who was served longest ago stays first."""
-        return self._queue.start(partition.tp.topic), -partition.policy.share
+        return self._queue.start(topic), -self._state.policy(topic).share
 
     def _may_fly(self, partition: Partition) -> bool:
         """Whether another flight of ``partition`` may start beside those that it has."""
@@ -175,42 +195,38 @@ class Dispatch:
 
     def _fill(self, ready: list[Partition], records: int, now: float) -> list[Chunk]:
         """Take a batch from the head of the turn; those served go to its end."""
+        load = Load(records, self._state.flow.batch_bytes)
         suspect = next((p for p in ready if p.suspect), None)
-        nbytes = float(self._state.flow.batch_bytes)
         if suspect is not None and suspect.suspect is not None:
-            return self._take_some(suspect, min(records, suspect.suspect.cap), nbytes, now)
-        chunks: list[Chunk] = []
+            load.records = min(records, suspect.suspect.cap)
+            self._take_some(suspect, load, now)
+            return load.chunks
         for partition in ready:
-            taken = self._take(partition, records, nbytes, now) if chunks else self._take_some(partition, records, nbytes, now)
-            chunks += taken
-            records -= sum(map(len, taken))
-            nbytes -= sum(chunk.nbytes for chunk in taken)
-            if records <= 0 or self._state.buffer.queued(partition.tp):
+            take = self._take if load.chunks else self._take_some
+            take(partition, load, now)
+            if load.records <= 0 or self._state.buffer.queued(partition.tp):
                 break
-        return chunks
+        return load.chunks
 
-    def _take_some(self, partition: Partition, records: int, nbytes: float, now: float) -> list[Chunk]:
+    def _take_some(self, partition: Partition, load: Load, now: float) -> None:
         """Take from one partition at least a record, even if that is larger than a batch alone; nothing only where what was taken expired."""
         queued = self._state.buffer.queued(partition.tp)
-        taken = self._take(partition, records, nbytes, now)
+        self._take(partition, load, now)
         if self._state.buffer.queued(partition.tp) == queued:
-            taken = self._take(partition, 1, float("inf"), now)
-        return taken
+            load.records, load.nbytes = 1, inf
+            self._take(partition, load, now)
 
-    def _take(self, partition: Partition, records: int, nbytes: float, now: float) -> list[Chunk]:
+    def _take(self, partition: Partition, load: Load, now: float) -> None:
         """Take from one partition and send it to the end of the turn; what expires on its way out is made up for."""
-        state, fresh = self._state, list[Chunk]()
-        while taken := state.buffer.take(partition.tp, records, nbytes):
-            kept = self._expiry.fresh(partition, taken, now)
-            fresh += kept
-            if kept == taken:
+        state, served = self._state, 0
+        while taken := state.buffer.take(partition.tp, load.records, load.nbytes):
+            fresh = self._expiry.fresh(partition, taken, now)
+            served += load.add(fresh)
+            if fresh == taken:
                 break
-            records -= sum(map(len, kept))
-            nbytes -= sum(chunk.nbytes for chunk in kept)
-        if fresh:
+        if served:
             state.partitions[partition.tp] = state.partitions.pop(partition.tp)
-            self._queue.charge(partition.tp.topic, sum(chunk.nbytes for chunk in fresh), partition.policy.share)
-        return fresh
+            self._queue.charge(partition.tp.topic, served, partition.policy.share)
 
     def _launch(self, chunks: list[Chunk], full: int, now: float, *, probe: bool, recheck: DeadLetter | None = None) -> bool:
         """Start a flight, which ``full`` records fill; return whether there was anything to start (all that was taken may have expired)."""

@@ -55,18 +55,22 @@ class Intake:
 
     def take(self, chunk: Chunk, now: float) -> None:
         """Take the records of ``chunk`` as far as the policy allows; once some were refused, only what begins where those did."""
-        state = self._state
-        partition = state.current(chunk)
+        state, partition = self._state, self._state.current(chunk)
         if partition is None or partition.revoking or state.draining or partition.stopped is not None or partition.unplaced:
             self._give_back(chunk, partition)
             return
-        unseen = _unseen(chunk, partition.ledger.position)
-        if unseen is not None and (not partition.refused or unseen.start == partition.ledger.position):
-            partition.refused = 0
-            _begin(partition, unseen.start)
-            partition.last_timestamp = unseen.timestamps[-1]
-            strategy = partition.policy.strategy if partition.policy.overflow_topic is None else Strategy.BLOCK
-            self._takers[strategy](partition, unseen, now)
+        position, start = partition.ledger.position, chunk.offsets[0]
+        if position is None:
+            _begin(partition, start)
+        elif start != position:
+            unseen = _unseen(chunk, position)
+            if unseen is None or (partition.refused and unseen.start != position):
+                return
+            chunk = unseen
+        partition.refused = 0
+        partition.last_timestamp = chunk.timestamps[-1]
+        strategy = partition.policy.strategy if partition.policy.overflow_topic is None else Strategy.BLOCK
+        self._takers[strategy](partition, chunk, now)
 
     def _give_back(self, chunk: Chunk, partition: Partition | None) -> None:
         """Release records that came too late.
@@ -82,42 +86,42 @@ class Intake:
             reason = ReleaseReason.STOPPED
         else:
             reason = ReleaseReason.SHUTDOWN if self._state.draining else ReleaseReason.REVOKED
-        self._state.books.polled[chunk.tp.topic] += len(chunk)
+        self._state.books.polled[chunk.tp.topic] += chunk.records
         self._state.release(chunk, reason)
 
     def _accept(self, partition: Partition, chunk: Chunk) -> Chunk | None:
         """Queue what fits or can be made room for, and enter it in the books and the ledger; return the rest."""
         fitting = self._state.buffer.push(chunk)
-        if fitting < len(chunk):
+        if fitting < chunk.records:
             return self._accept_evicting(partition, chunk, fitting)
         self._enter(partition, chunk)
         return None
 
     def _accept_evicting(self, partition: Partition, chunk: Chunk, fitting: int) -> Chunk | None:
         """Make room for what of ``chunk`` is not ``fitting``, which is queued; return what found none."""
-        state, records = self._state, len(chunk)
+        state, records = self._state, chunk.records
         rest = chunk.slice(fitting, records) if fitting else chunk
         more, evicted = state.buffer.push_evicting(rest, self._victims(partition))
         fitting, state.overflowed = fitting + more, True
         if fitting:
             self._enter(partition, chunk if fitting == records else chunk.slice(0, fitting))
         self._lose(evicted)
-        return rest.slice(more, len(rest)) if fitting < records else None
+        return rest.slice(more, rest.records) if fitting < records else None
 
     def _lose(self, evicted: list[Chunk]) -> None:
         for loss in evicted:
             loser = self._state.partitions[loss.tp]
             loser.ledger.complete(loss)
-            clear(loser, len(loss))
+            clear(loser, loss.records)
             self._state.drop(loss, DropReason.DROP_OLDEST)
 
     def _enter(self, partition: Partition, chunk: Chunk) -> None:
         partition.ledger.track(chunk)
-        self._state.books.polled[chunk.tp.topic] += len(chunk)
+        self._state.books.polled[chunk.tp.topic] += chunk.records
 
     def _drop_tail(self, partition: Partition, chunk: Chunk, reason: DropReason) -> None:
         """Drop polled records that never were queued; the ledger passes them."""
-        self._state.books.polled[chunk.tp.topic] += len(chunk)
+        self._state.books.polled[chunk.tp.topic] += chunk.records
         partition.ledger.advance(chunk.end)
         self._state.drop(chunk, reason)
 
@@ -133,21 +137,18 @@ class Intake:
             self._state.holds_stale = True
 
     def _drop_newest(self, partition: Partition, chunk: Chunk, _now: float) -> None:
-        self._take_or_drop(partition, chunk, DropReason.DROP_NEWEST)
-
-    def _take_or_drop(self, partition: Partition, chunk: Chunk, reason: DropReason) -> None:
         rest = self._accept(partition, chunk)
         if rest is not None:
-            self._drop_tail(partition, rest, reason)
+            self._drop_tail(partition, rest, DropReason.DROP_NEWEST)
 
     def _drop_oldest(self, partition: Partition, chunk: Chunk, _now: float) -> None:
         """Evict for ``chunk``. It is entered before eviction, since a chunk larger than the buffer evicts its own head."""
         state = self._state
         self._enter(partition, chunk)
         pushed, evicted = state.buffer.push_evicting(chunk, self._victims(partition))
-        state.overflowed = state.overflowed or bool(evicted) or pushed < len(chunk)
-        if pushed < len(chunk):
-            evicted.append(chunk.slice(pushed, len(chunk)))
+        state.overflowed = state.overflowed or bool(evicted) or pushed < chunk.records
+        if pushed < chunk.records:
+            evicted.append(chunk.slice(pushed, chunk.records))
         self._lose(evicted)
 
     def _victims(self, taker: Partition) -> Iterator[TopicPartition]:
@@ -183,14 +184,14 @@ class Intake:
     def _sample(self, partition: Partition, chunk: Chunk, now: float) -> None:
         rate = self._rate(partition, chunk, now)
         if rate == 1:
-            self._take_or_drop(partition, chunk, DropReason.DROP_NEWEST)
+            self._drop_newest(partition, chunk, now)
             return
         kept = sampled_indexes(chunk, rate)
-        left_out = len(chunk) - len(kept)  # become gaps of the coverage of those that are kept
+        left_out = chunk.records - len(kept)  # become gaps of the coverage of those that are kept
         self._state.books.polled[chunk.tp.topic] += left_out
         self._state.drop_some(chunk, left_out, DropReason.SAMPLE)
         if kept:
-            self._take_or_drop(partition, chunk.pick(kept, chunk.weight * rate), DropReason.DROP_NEWEST)
+            self._drop_newest(partition, chunk.pick(kept, chunk.weight * rate), now)
         else:
             partition.ledger.advance(chunk.end)
 
@@ -203,7 +204,7 @@ class Intake:
         auto = self._rates.setdefault(topic, AutoRate())
         auto.look(state.books.polled[topic], state.books.delivered[topic] + state.books.dead_lettered[topic], now)
         room = (1 - state.buffer.utilization) / (1 - state.config.low_watermark)
-        return auto.next(len(chunk), min(1.0, room)) if sheds else 1
+        return auto.next(chunk.records, min(1.0, room)) if sheds else 1
 
 
 def blocked_too_long(partition: Partition, now: float) -> bool:
@@ -228,4 +229,4 @@ def _unseen(chunk: Chunk, position: int | None) -> Chunk | None:
     if chunk.end <= position:
         return None
     first = bisect_left(chunk.offsets, position)
-    return chunk.slice(first, len(chunk)) if first < len(chunk) else None
+    return chunk.slice(first, chunk.records) if first < chunk.records else None

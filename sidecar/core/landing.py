@@ -265,7 +265,7 @@ class Landing:
     def _deliver(self, flight: Flight, chunk: Chunk) -> None:
         state = self._state
         state.buffer.settle(chunk)
-        state.books.delivered[chunk.tp.topic] += len(chunk)
+        state.books.delivered[chunk.tp.topic] += chunk.records
         partition = state.current(chunk)
         if partition is not None:
             partition.ledger.complete(chunk)
@@ -275,7 +275,7 @@ class Landing:
             if self._state.letters:
                 self._letters.taken(chunk.tp)
             if flight.suspect and flight.recheck is None:  # else it is none of the present suspects
-                clear(partition, len(chunk))
+                clear(partition, chunk.records)
 
     def _condemn(self, chunk: Chunk, blame: Blame) -> str | None:
         """Do away with a record that the downstream will never take; return what is wrong with the whole, if it is."""

@@ -38,7 +38,7 @@ class Ledger:
 
     def track(self, chunk: Chunk) -> None:
         """Take note of polled records. Raises AccountingError when they begin below the position."""
-        position, start = self.position, chunk.start
+        position, start = self.position, chunk.offsets[0]
         if position is None:
             self.committable = start
         elif start < position:
@@ -47,7 +47,7 @@ class Ledger:
         elif start > position:
             self._settle(position, start)
         self.position = chunk.end
-        self.outstanding += len(chunk)
+        self.outstanding += chunk.records
         leader = chunk.leader_epoch
         if leader is not None and (not self._leaders or self._leaders[-1][1] != leader):
             self._leaders.append((start, leader))
@@ -62,15 +62,16 @@ class Ledger:
 
     def complete(self, chunk: Chunk) -> None:
         """Give the records of ``chunk`` their outcome. Raises AccountingError when they have one, or were never polled."""
+        start, end, records = chunk.offsets[0], chunk.end, chunk.records
         position, committable = self.position, self.committable
-        if position is None or committable is None or chunk.start < committable or chunk.end > position:
-            msg = f"{chunk.tp}: outcome for [{chunk.start}, {chunk.end}), outstanding is [{committable}, {position})"
+        if position is None or committable is None or start < committable or end > position:
+            msg = f"{chunk.tp}: outcome for [{start}, {end}), outstanding is [{committable}, {position})"
             raise AccountingError(msg)
-        if len(chunk) > self.outstanding or chunk.start in self._done:
-            msg = f"{chunk.tp}: second outcome for [{chunk.start}, {chunk.end})"
+        if records > self.outstanding or start in self._done:
+            msg = f"{chunk.tp}: second outcome for [{start}, {end})"
             raise AccountingError(msg)
-        self.outstanding -= len(chunk)
-        self._settle(chunk.start, chunk.end)
+        self.outstanding -= records
+        self._settle(start, end)
 
     def leader_epoch(self, offset: int) -> int | None:
         """Return the leader epoch of the record before ``offset``, as a commit of ``offset`` carries it; None when unknown."""

@@ -86,10 +86,15 @@ class Chunk:
     polled_wall_ms: int
     weight: int = 1
     leader_epoch: int | None = None
+    records: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Count the records."""
+        self.records = len(self.timestamps)
 
     def __len__(self) -> int:
-        """Count the records."""
-        return len(self.timestamps)
+        """Return ``records``."""
+        return self.records
 
     @property
     def start(self) -> int:
@@ -229,7 +234,7 @@ class Batch:
     @classmethod
     def of(cls, chunks: Sequence[Chunk], expected: Mapping[TopicPartition, int | None] | None = None) -> Batch:
         """Build a batch and its totals from ``chunks``."""
-        return cls(tuple(chunks), sum(map(len, chunks)), sum(chunk.nbytes for chunk in chunks), expected or {})
+        return cls(tuple(chunks), sum([c.records for c in chunks]), sum([c.nbytes for c in chunks]), expected or {})
 
 
 def batch_id(batch: Batch) -> str:

@@ -248,15 +248,15 @@ class EngineState:
     def drop(self, chunk: Chunk, reason: DropReason, detail: str | None = None, *, overflow_topic: str | None = None) -> None:
         """Give the records of ``chunk`` the outcome dropped; ``overflow_topic`` is where they are instead."""
         if overflow_topic is not None:
-            self.books.diverted[chunk.tp.topic, reason] += len(chunk)
-        self.books.dropped[chunk.tp.topic, reason] += len(chunk)
-        self.actions.append(Dropped(chunk.tp, chunk.start, chunk.end, len(chunk), reason, detail, overflow_topic))
+            self.books.diverted[chunk.tp.topic, reason] += chunk.records
+        self.books.dropped[chunk.tp.topic, reason] += chunk.records
+        self.actions.append(Dropped(chunk.tp, chunk.start, chunk.end, chunk.records, reason, detail, overflow_topic))
 
     def drop_some(self, chunk: Chunk, records: int, reason: DropReason) -> None:
         """Give ``records`` of the records in the range of ``chunk`` the outcome dropped."""
         if records:
             self.books.dropped[chunk.tp.topic, reason] += records
-            self.actions.append(Dropped(chunk.tp, chunk.start, chunk.end, records, reason))
+            self.actions.append(Dropped(chunk.tp, chunk.offsets[0], chunk.end, records, reason))
 
     def divert(self, partition: Partition, chunk: Chunk, reason: DropReason) -> None:
         """Send ``chunk``, which is in flight, to the overflow topic of ``partition``; it is dropped for ``reason`` once it is there."""
@@ -271,7 +271,7 @@ class EngineState:
         if partition is not None and partition.last_timestamp is not None and stamp >= 0:
             partition.last_timestamp = min(partition.last_timestamp, stamp)
         self.books.release(chunk, reason)
-        self.actions.append(Released(chunk.tp, len(chunk), reason))
+        self.actions.append(Released(chunk.tp, chunk.records, reason))
 
     def stop(self, partition: Partition, kind: StopKind, reason: str) -> None:
         """Stop ``partition`` by policy: give back what is queued of it, take nothing more in this epoch."""
