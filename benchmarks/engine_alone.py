@@ -20,17 +20,18 @@ from sidecar.app import tune_interpreter
 from sidecar.core.actions import StartFlush
 from sidecar.core.backpressure import State
 from sidecar.core.config import EngineConfig, Policy, Strategy
-from sidecar.core.engine import POLL_RECORDS, Engine
+from sidecar.core.engine import Engine
 from sidecar.core.events import Assigned, Event, FlushFinished, Polled
 from sidecar.core.records import CHUNK_BYTES, Chunk, TopicPartition, accounted_bytes
 from sidecar.core.results import Delivered
+from sidecar.runtime.pace import BACKLOG_RECORDS
 
 RECORDS = 2_000_000
 TPS = [TopicPartition("records", number) for number in range(PARTITIONS)]
 EVERY = 0.003
 """Seconds between two polls, as the engine is told: a rate of 660,000 records a second."""
 
-RUN = POLL_RECORDS // PARTITIONS
+RUN = BACKLOG_RECORDS // PARTITIONS
 """Records of a chunk where nothing else is said: those of a poll evenly of all partitions."""
 
 FILLED, FLOOD, FLOODS = 30_000, 50_000, 20
@@ -96,7 +97,7 @@ def _deliver(engine: Engine, event: Event, now: float) -> None:
 
 
 def _polls(records: int, run: int, after: int = 0) -> Iterator[list[Chunk]]:
-    tps: Sequence[TopicPartition] = TPS[: POLL_RECORDS // run]
+    tps: Sequence[TopicPartition] = TPS[: BACKLOG_RECORDS // run]
     keys = [b"%d" % number for number in range(run)]  # of which about a tenth is kept
     values = [value(number) for number in range(run)]
     stamps = [1_700_000_000_000] * run

@@ -61,7 +61,7 @@ from sidecar.core.views import snapshot
 POLL_SHARE = 0.25
 """The largest part of the buffer that one poll may fill where something may be dropped."""
 
-POLL_RECORDS = 2000
+POLL_RECORDS = 4000
 """The most records of one poll: ``consume()`` gets no cheaper a record above 500, but what is done by the chunk does, at the tail of many partitions."""
 
 

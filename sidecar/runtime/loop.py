@@ -174,7 +174,7 @@ class Loop:
                 pass
         now = driver.clock()
         self.loop_seconds["waiting"] += now - began
-        chunks = driver.client.poll(limit, 0.0 if pace.wait else POLL_WAIT, now - began)
+        chunks = driver.client.poll(pace.most(limit), 0.0 if pace.wait else POLL_WAIT, now - began)
         ended = driver.clock()
         self.loop_seconds["polling"] += ended - now
         pace.polled(sum(map(len, chunks)), ended, driver.engine.flush_interval, has_backlog=driver.client.has_backlog)

@@ -63,6 +63,7 @@ class FakeClient:
         self.trouble: str | None = None
         self.unreadable_headers: Mapping[str, int] = {}
         self.missed_offsets: Mapping[str, int] = {}
+        self.limits: list[int] = []
         self.timeouts: list[float] = []
         self.gatherings: list[float] = []
         self.has_backlog = False
@@ -89,6 +90,7 @@ class FakeClient:
 
     def poll(self, limit: int, timeout: float, gathering: float) -> list[Chunk]:
         assert limit > 0
+        self.limits.append(limit)
         assert timeout >= 0
         self.gatherings.append(gathering)
         self.timeouts.append(timeout)

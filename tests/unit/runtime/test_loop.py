@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from sidecar.core.config import EngineConfig, FlushLimits
+from sidecar.core.engine import POLL_RECORDS
 from sidecar.core.results import Delivered, Poison, Systemic
 from sidecar.runtime.loop import LAST_COMMIT, POLL_WAIT, POSITIONS_EVERY, ExitStatus
-from sidecar.runtime.pace import LONGEST_WAIT, SHORTEST_WAIT
+from sidecar.runtime.pace import BACKLOG_RECORDS, LONGEST_WAIT, SHORTEST_WAIT
 from sidecar.runtime.report import Report
 from tests.unit.runtime.fakes import DRAIN_TIMEOUT, P0, P1, FakeClient, World, records, tally
 
@@ -254,6 +255,17 @@ def test_the_loop_polls_briefly_and_not_longer_than_it_must_once_it_has_waited_f
     assert world.fake.timeouts == [POLL_WAIT, 0.0, 0.0]
     assert world.loop.loop_seconds["polling"] == pytest.approx(POLL_WAIT)
     assert world.loop.loop_seconds["waiting"] == pytest.approx(LONGEST_WAIT, abs=2 * POLL_WAIT)
+
+
+def test_polls_are_larger_at_the_tail_than_of_a_backlog() -> None:
+    world = World()
+    world.fake.assign(P0)
+    world.fake.incoming = [[records(P0, 0, 1)], [records(P0, 1, 1)], []]
+    world.steps(1)
+    world.fake.has_backlog = True
+    world.steps(2)
+
+    assert world.fake.limits == [BACKLOG_RECORDS, POLL_RECORDS, BACKLOG_RECORDS]
 
 
 def test_records_count_as_polled_when_they_began_to_gather() -> None:

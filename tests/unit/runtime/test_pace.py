@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.runtime.pace import LONGEST_IN_HASTE, LONGEST_WAIT, WORTH_RECORDS, Pace
+from sidecar.runtime.pace import BACKLOG_RECORDS, LONGEST_IN_HASTE, LONGEST_WAIT, WORTH_RECORDS, Pace
 
 INTERVAL = 1.0
 
@@ -38,7 +38,7 @@ def test_after_a_poll_that_brings_nothing_the_client_is_looked_at_soon_and_then_
     assert waits == [0.005, 0.01, 0.02, 0.04, 0.08, LONGEST_WAIT]
 
 
-@pytest.mark.parametrize("rate", [20_000, 40_000, 100_000])
+@pytest.mark.parametrize("rate", [40_000, 100_000, 300_000])
 def test_the_wait_is_as_long_as_a_polls_worth_takes_to_come(rate: int) -> None:
     pace, now = Pace(100.0), 100.0
     for _ in range(20):
@@ -52,3 +52,23 @@ def test_while_there_is_a_backlog_there_is_no_wait() -> None:
     pace = Pace(100.0)
     pace.polled(5, 100.1, INTERVAL, has_backlog=True)
     assert pace.wait == 0.0
+
+
+def test_a_poll_is_as_large_as_may_be_only_at_the_tail() -> None:
+    pace = Pace(100.0)
+    assert pace.most(4000) == BACKLOG_RECORDS
+
+    pace.polled(5, 100.1, INTERVAL, has_backlog=False)
+    assert pace.most(4000) == 4000
+    assert pace.most(7) == 7
+
+    pace.polled(2000, 100.2, INTERVAL, has_backlog=True)
+    assert pace.most(4000) == BACKLOG_RECORDS
+    assert pace.most(7) == 7
+
+
+def test_a_poll_that_brings_nothing_does_not_tell_that_a_backlog_is_over() -> None:
+    pace = Pace(100.0)
+    pace.polled(2000, 100.1, INTERVAL, has_backlog=True)
+    pace.polled(0, 100.2, INTERVAL, has_backlog=False)
+    assert pace.most(4000) == BACKLOG_RECORDS
