@@ -19,6 +19,7 @@ from sidecar.http.server import AdminServer
 from sidecar.runtime.commands import Order
 from sidecar.runtime.report import DrainView, Report
 from tests.parts.waiting import wait_for
+from tests.unit.http.one_server import ONE_SERVER
 from tests.unit.observe.reports import BOOKS, NOW, a_partition, a_report, a_snapshot
 
 TOKEN = "correct-horse"  # noqa: S105 -- an example
@@ -60,7 +61,7 @@ def acting(
     loop = FakeLoop()
     known = None if token is None else lambda: token
     actions = Actions(loop.give, lambda: loop.report, longest_wait, known, clock=clock)
-    with AdminServer(Starlette(routes=list(action_routes(actions))), "127.0.0.1", 0) as server:
+    with ONE_SERVER.serving(Starlette(routes=list(action_routes(actions)))) as server:
         yield loop, server
 
 
@@ -198,7 +199,7 @@ def test_a_loop_that_does_not_obey_is_told() -> None:
     loop = FakeLoop()
     loop.deaf = True
     actions = Actions(loop.give, lambda: loop.report, longest_wait=30.0, obeyed_within=0.05)
-    with AdminServer(Starlette(routes=list(action_routes(actions))), "127.0.0.1", 0) as server:
+    with ONE_SERVER.serving(Starlette(routes=list(action_routes(actions)))) as server:
         sentence = "the consumer loop has not answered for 0.05 s; it will do this when it does\n"
         assert ask(server, "/pause") == Answer(503, sentence)
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -16,6 +15,7 @@ from sidecar.http.connections import Bounds
 from sidecar.http.live import Live
 from sidecar.http.server import AdminServer
 from tests.parts.waiting import wait_for
+from tests.unit.http.one_server import server_threads
 
 WAIT = 20.0
 
@@ -188,7 +188,7 @@ def test_a_frame_that_cannot_be_made_ends_the_stream_and_not_the_server(feed: Fe
 
 
 def test_a_thousand_at_once_are_answered_and_most_refused(feed: Feed) -> None:
-    live = Live(feed.hello, feed.frame, every=0.1)
+    live, before = Live(feed.hello, feed.frame, every=0.1), server_threads()
     with ExitStack() as stack:
         server = stack.enter_context(serving(live))
         answers: list[bytes] = []
@@ -202,4 +202,4 @@ def test_a_thousand_at_once_are_answered_and_most_refused(feed: Feed) -> None:
                     one.close()
         assert (answers.count(b"HTTP/1.1 200"), answers.count(b"HTTP/1.1 503")) == (20, 980)
         assert live.viewers == 20
-    assert not [thread for thread in threading.enumerate() if thread.name == "admin-http"]
+    assert server_threads() == before

@@ -5,7 +5,6 @@ import json
 import re
 import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from sidecar.observe.status import status
 from sidecar.observe.trends import NOTHING_KNOWN
 from sidecar.runtime.report import Report
 from tests.parts.waiting import free_port
+from tests.unit.http.one_server import ONE_SERVER, server_threads
 from tests.unit.observe.reports import NOW, NOW_MS, a_report, log_ends
 
 
@@ -63,7 +63,7 @@ def pages(report: Callable[[], Report | None], now: float = NOW) -> Starlette:
 
 @contextmanager
 def serving(report: Report | None, now: float = NOW) -> Iterator[AdminServer]:
-    with AdminServer(pages(lambda: report, now), "127.0.0.1", 0) as server:
+    with ONE_SERVER.serving(pages(lambda: report, now)) as server:
         yield server
 
 
@@ -200,9 +200,10 @@ def test_a_host_that_is_not_ours_is_an_error_that_names_the_setting() -> None:
 
 
 def test_it_serves_from_a_daemon_thread_that_ends_with_the_stop() -> None:
-    with serving(a_report()) as server:
+    before = server_threads()
+    with AdminServer(pages(a_report), "127.0.0.1", 0) as server:
         ask(server, "/livez")
-        (thread,) = [thread for thread in threading.enumerate() if thread.name == "admin-http"]
+        (thread,) = server_threads() - before
         assert thread.daemon
     assert not thread.is_alive()
     server.stop()
@@ -217,14 +218,15 @@ def test_the_port_is_free_again_after_the_stop() -> None:
 
 
 def test_it_can_be_stopped_before_it_answered_anything() -> None:
-    with serving(a_report()):
+    before = server_threads()
+    with AdminServer(pages(a_report), "127.0.0.1", 0):
         pass
-    assert not [thread for thread in threading.enumerate() if thread.name == "admin-http"]
+    assert server_threads() == before
 
 
 def test_signal_handlers_are_left_alone() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with serving(a_report()) as server:
+    with AdminServer(pages(a_report), "127.0.0.1", 0) as server:
         ask(server, "/livez")
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
@@ -233,6 +235,6 @@ def test_a_failing_page_is_an_answer_and_does_not_end_the_server() -> None:
     def broken() -> Report | None:
         raise RuntimeError("broken")
 
-    with AdminServer(pages(broken), "127.0.0.1", 0) as server:
+    with ONE_SERVER.serving(pages(broken)) as server:
         assert ask(server, "/status").code == 500
         assert ask(server, "/").code == 200
