@@ -10,7 +10,7 @@ from benchmarks.meter import Reading
 from benchmarks.table import Row
 
 RECORDS = 2_000_000
-ROUNDS = 7
+ROUNDS = 13
 TAIL_RATE = 20_000
 TAIL_SECONDS = 10
 TAIL_ROUNDS = 3

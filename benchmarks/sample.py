@@ -1,8 +1,8 @@
 """A flood of 100,000 records a second through ``sample`` at 1 in 10, to an application that takes an eighth of that: what a dropped record costs.
 
 First in the engine, which drops it; its chunks are as long as those that a writer gets at that rate, which is measured: the buffer divides some at
-the end of a batch, so Kafka brings them a little longer. Then of the whole thread, beside the bare loop: there are the loop, the flushes of those that
-are kept, and smaller polls in it, too.
+the end of a batch, so Kafka brings them a little longer. Then, without a bar, what the whole thread takes above the bare loop, divided by those that were dropped: that is no
+dropped record's cost, since the flushes of those that are kept and the reports are in it, and the caches are the broker's and the producer's in between.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def at_a_flood(bench: Bench) -> list[Row]:
         f"{alone:.3f} µs, in chunks of {run}, as a writer gets them at that rate of 12 partitions",
         f"<= {MOST_DROPPED} µs",
         alone <= MOST_DROPPED,
-        {"cost_us": alone, "run": run},
+        {"cost_us": alone, "run": float(run)},
     )
     return [engine, _beside_the_bare_loop(bench)]
 
@@ -59,9 +59,7 @@ def _beside_the_bare_loop(bench: Bench) -> Row:
     cost = median((ours.thread_micros - bare.thread_micros) * ours.records / ours.counts.dropped for bare, ours in pairs)
     beside = median(bare.thread_micros for bare, _ in pairs)
     return Row(
-        f"a flood of {RATE:,} records/s through `sample`: own cost of a dropped record, consuming thread",
+        f"a flood of {RATE:,} records/s through `sample`: own cost, consuming thread, by each dropped record",
         f"{cost:+.2f} µs, above the bare loop's {beside:.2f} µs ({rate:,.0f} records/s came, {share:.0%} of them dropped)",
-        f"<= {MOST_DROPPED} µs",
-        cost <= MOST_DROPPED,
-        {"own_us": cost, "rate": rate, "dropped_share": share},
+        figures={"own_us": cost, "rate": rate, "dropped_share": share},
     )

@@ -47,7 +47,7 @@ def stage(calls: Iterable[tuple[str, str]]) -> str:
         if where == "kafka/consumer.py" and function == "poll" and not depth:
             return CLIENT
         if where == "kafka/columns.py" and depth:
-            return CHUNKS if function == "_of_topic" else COLUMNS
+            return CHUNKS
         if where == "runtime/loop.py" and function == "_publish":
             return "reports"
         if where in STAGES:

@@ -4,6 +4,9 @@ Measured by the client's own statistics: of the records that it received, some w
 away, and are fetched again when the partition goes on. Their bytes are taken from the average record received. A sample is heard in the middle of a poll,
 whose records have left the queue already and are not counted yet; so it is looked at when that poll is over, or, where there is none, when the next sample comes. It is older than that
 moment, and what was given out in between counts against it; so the figure is a lower bound that is right again once nothing moves. It never goes down.
+
+The client looks at its queue before it looks at how much it received, and goes on receiving meanwhile. So what is missing in one sample may have been queued between the two; only what two in a row
+miss was thrown away.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ class Refetched:
         self._given_out = 0
         self._received = 0
         self._queued: int | None = None
+        self._missing = 0
         self._seen: dict[tuple[str, str], _Partition] = {}
         self._decoder = msgspec.json.Decoder(_Statistics)
 
@@ -60,8 +64,9 @@ class Refetched:
         """Look at the last sample, once."""
         if self._queued is None:
             return
-        thrown_away = self._received - self._given_out - self._queued
-        self._queued = None
+        missing = self._received - self._given_out - self._queued
+        thrown_away = min(missing, self._missing)
+        self._missing, self._queued = missing, None
         if thrown_away > 0:
             self.bytes = max(self.bytes, thrown_away * self.received_bytes // self._received)
 

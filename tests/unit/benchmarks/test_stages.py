@@ -9,7 +9,7 @@ from tests.unit.benchmarks.examples import PACKAGE
 
 LOOP = ("/x/sidecar/runtime/loop.py", "step")
 POLL = ("/x/sidecar/kafka/consumer.py", "poll")
-CONVERT = ("/x/sidecar/kafka/columns.py", "_of_topic")
+CONVERT = ("/x/sidecar/kafka/columns.py", "_chunk")
 INTAKE = ("/x/sidecar/core/intake.py", "take")
 RECORDS = ("/x/sidecar/core/records.py", "accounted_bytes")
 
