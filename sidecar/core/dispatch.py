@@ -41,18 +41,18 @@ RUN_AHEAD = 1000
 
 @dataclass(slots=True)
 class Load:
-    """A batch that is being filled: the ``records`` and bytes that still fit, and what is in it."""
+    """A batch that is being filled: the records and bytes that it has room for still, and what is in it."""
 
-    records: int
-    nbytes: float
+    room_records: int
+    room_bytes: float
     chunks: list[Chunk] = field(default_factory=list)
 
     def add(self, chunks: list[Chunk]) -> int:
         """Add ``chunks``; return their bytes."""
         nbytes = sum([chunk.nbytes for chunk in chunks])
         self.chunks += chunks
-        self.records -= sum([chunk.records for chunk in chunks])
-        self.nbytes -= nbytes
+        self.room_records -= sum([chunk.records for chunk in chunks])
+        self.room_bytes -= nbytes
         return nbytes
 
 
@@ -152,7 +152,7 @@ class Dispatch:
         if state.config.commits_with_records:
             ready = [p for p in ready if p.requested == p.committed]
         turns = {topic: self._turn(topic) for topic in {p.tp.topic for p in ready}}
-        return ready if len(turns) < 2 else sorted(ready, key=lambda p: turns[p.tp.topic])  # noqa: PLR2004 -- one has nobody to be fair to
+        return ready if len(turns) < 2 else sorted(ready, key=lambda p: turns[p.tp.topic])  # noqa: PLR2004 -- one topic has nobody to be fair to
 
     def _turn(self, topic: str) -> tuple[float, float]:
         """Return what tells whose turn it is; where it is equal, who was served longest ago stays first."""
@@ -198,13 +198,13 @@ class Dispatch:
         load = Load(records, self._state.flow.batch_bytes)
         suspect = next((p for p in ready if p.suspect), None)
         if suspect is not None and suspect.suspect is not None:
-            load.records = min(records, suspect.suspect.cap)
+            load.room_records = min(records, suspect.suspect.cap)
             self._take_some(suspect, load, now)
             return load.chunks
         for partition in ready:
             take = self._take if load.chunks else self._take_some
             take(partition, load, now)
-            if load.records <= 0 or self._state.buffer.queued(partition.tp):
+            if load.room_records <= 0 or self._state.buffer.queued(partition.tp):
                 break
         return load.chunks
 
@@ -213,18 +213,19 @@ class Dispatch:
         queued = self._state.buffer.queued(partition.tp)
         self._take(partition, load, now)
         if self._state.buffer.queued(partition.tp) == queued:
-            load.records, load.nbytes = 1, inf
-            self._take(partition, load, now)
+            alone = Load(1, inf)
+            self._take(partition, alone, now)
+            load.add(alone.chunks)
 
     def _take(self, partition: Partition, load: Load, now: float) -> None:
         """Take from one partition and send it to the end of the turn; what expires on its way out is made up for."""
         state, served = self._state, 0
-        while taken := state.buffer.take(partition.tp, load.records, load.nbytes):
+        while taken := state.buffer.take(partition.tp, load.room_records, load.room_bytes):
             fresh = self._expiry.fresh(partition, taken, now)
             served += load.add(fresh)
             if fresh == taken:
                 break
-        if served:
+        if served:  # no record is without bytes
             state.partitions[partition.tp] = state.partitions.pop(partition.tp)
             self._queue.charge(partition.tp.topic, served, partition.policy.share)
 

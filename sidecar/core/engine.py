@@ -59,10 +59,11 @@ from sidecar.core.state import AskedHold, EngineState, StopKind
 from sidecar.core.views import snapshot
 
 POLL_SHARE = 0.25
-"""The largest part of the buffer that one poll may fill where something may be dropped."""
+"""The largest part of the buffer, by its number of records, that one poll may fill where something may be dropped. Its bytes are bounded by what the client has fetched."""
 
 POLL_RECORDS = 4000
-"""The most records of one poll: ``consume()`` gets no cheaper a record above 500, but what is done by the chunk does, at the tail of many partitions."""
+"""The most records of one poll: ``consume()`` gets no cheaper a record above 500, but what is done by the chunk does, at the tail of many partitions. Of a backlog the loop asks for
+fewer (:mod:`sidecar.runtime.pace`)."""
 
 
 class Engine:

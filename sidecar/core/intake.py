@@ -219,12 +219,12 @@ def _begin(partition: Partition, offset: int) -> None:
         partition.ledger.advance(offset)
 
 
-def _unseen(chunk: Chunk, position: int | None) -> Chunk | None:
+def _unseen(chunk: Chunk, position: int) -> Chunk | None:
     """Return the records at or above ``position``.
 
     The client may deliver records again that it had delivered before a seek; they are in the books already.
     """
-    if position is None or chunk.start >= position:
+    if chunk.start >= position:
         return chunk
     if chunk.end <= position:
         return None

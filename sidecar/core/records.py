@@ -30,7 +30,7 @@ measures it against the allocator.
 """
 
 CHUNK_BYTES = 512
-"""Memory of a chunk itself: the object, its columns' list heads, its offsets. Where runs are short it is most of what they take."""
+"""Memory of a chunk itself: the object, its columns' list heads, its offsets, its count. Where runs are short it is most of what they take."""
 
 SHORT_KEY = 64
 """What is joined to be measured, in bytes; see :func:`accounted_bytes`."""

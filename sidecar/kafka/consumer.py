@@ -45,7 +45,7 @@ SERVE_TIMEOUT = 0.05
 """Seconds of one wait for callbacks."""
 
 MANY_RECORDS = 1000
-"""A partition whose log goes on by more has a backlog: more than half a poll."""
+"""A partition whose log goes on by more has a backlog: half of what a poll takes of one."""
 
 
 class KafkaFatal(SidecarError):  # noqa: N818 -- the client's own word for it

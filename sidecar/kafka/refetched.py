@@ -3,10 +3,10 @@
 Measured by the client's own statistics: of the records that it received, some were given out and some wait in its queue; the others were thrown
 away, and are fetched again when the partition goes on. Their bytes are taken from the average record received. A sample is heard in the middle of a poll,
 whose records have left the queue already and are not counted yet; so it is looked at when that poll is over, or, where there is none, when the next sample comes. It is older than that
-moment, and what was given out in between counts against it; so the figure is a lower bound that is right again once nothing moves. It never goes down.
+moment, and what was given out in between counts against it; so the figure is nearly always a lower bound, that is right again two samples after nothing moves any more. It never goes down.
 
-The client looks at its queue before it looks at how much it received, and goes on receiving meanwhile. So what is missing in one sample may have been queued between the two; only what two in a row
-miss was thrown away.
+The client looks at its queue before it looks at how much it received, and goes on receiving meanwhile. So what is missing in one sample may have been queued between the two; what two in a row
+miss counts as thrown away.
 """
 
 from __future__ import annotations

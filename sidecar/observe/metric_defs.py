@@ -194,7 +194,7 @@ REFETCHED = MetricDef(
     "sidecar_refetched_bytes_total",
     "counter",
     (),
-    "Bytes that the Kafka client received and threw away again, by a pause or a seek: a lower bound, measured every 5 s.",
+    "Bytes that the Kafka client received and threw away again, by a pause or a seek: a lower bound, told after two samples of 5 s.",
 )
 COMMITS = MetricDef("sidecar_commits_total", "counter", ("result",), "Commits of offsets by what came of them.")
 REBALANCES = MetricDef("sidecar_rebalances_total", "counter", ("kind",), "Assignment changes by kind.")

@@ -177,7 +177,7 @@ class Loop:
         chunks = driver.client.poll(pace.most(limit), 0.0 if pace.wait else POLL_WAIT, now - began)
         ended = driver.clock()
         self.loop_seconds["polling"] += ended - now
-        pace.polled(sum(map(len, chunks)), ended, driver.engine.flush_interval, has_backlog=driver.client.has_backlog)
+        pace.polled(sum(map(len, chunks)), limit, ended, driver.engine.flush_interval, has_backlog=driver.client.has_backlog)
         return chunks
 
     def _patience(self, now: float, longest: float) -> float:

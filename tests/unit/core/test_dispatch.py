@@ -9,7 +9,7 @@ from sidecar.core.books import DropReason
 from sidecar.core.config import EngineConfig, FlushLimits, Policy
 from sidecar.core.events import RevokeBegun
 from sidecar.core.records import RECORD_BYTES, batch_id
-from tests.unit.core.examples import SMALL, T0, T1, T2, Bench, chunk, only, started
+from tests.unit.core.examples import SMALL, T0, T1, T2, Bench, chunk, only, sized, started
 
 WALL = 1_700_000_000_000
 
@@ -30,6 +30,21 @@ def test_a_batch_full_of_bytes_starts_at_once() -> None:
 def test_a_record_larger_than_a_batch_travels_alone() -> None:
     bench = Bench(EngineConfig(flush=FlushLimits(max_batch_bytes=1_000)), T0)
     assert started(bench.poll(chunk(offsets=range(2), values=[bytes(5_000)] * 2))) == [(T0, [0])]
+
+
+def test_records_of_several_partitions_share_the_bytes_of_a_batch() -> None:
+    bench = Bench(EngineConfig(flush=FlushLimits(max_batch_bytes=1_000, max_in_flight=1)), T0, T1)
+    assert started(bench.poll(sized(T0, 0, [700]), sized(T1, 0, [600]))) == [(T0, [0])]
+    assert started(bench.wait(60)) == []
+    assert started(bench.land(1)) == [(T1, [0])]
+
+
+def test_a_record_larger_than_a_batch_that_expires_makes_room_for_a_whole_batch_of_others() -> None:
+    config = EngineConfig(policy=lambda _: Policy(max_age=10.0), flush=FlushLimits(max_batch_bytes=10_000))
+    bench = Bench(config, T0, T1)
+    old = replace(chunk(T0, range(1), values=[bytes(20_000)]), timestamps=[WALL - 30_000], polled_wall_ms=WALL)
+    fresh = replace(chunk(T1, range(8)), timestamps=[WALL] * 8, polled_wall_ms=WALL)
+    assert started(bench.poll(old, fresh)) == [(T1, list(range(8)))]
 
 
 def test_records_larger_than_a_batch_are_under_way_together_only_while_full_batches_would_take_as_much() -> None:

@@ -81,6 +81,12 @@ def test_a_step_of_priority_is_twice_the_share_and_nobody_starves() -> None:
     assert counts == {"orders": 16, "clicks": 4}
 
 
+def test_of_topics_that_are_equally_due_the_heaviest_is_served_first() -> None:
+    it = bench(orders=Policy(), clicks=Policy(weight=2.0))
+    it.poll(*(chunk(tp, range(100)) for tp in BOTH))
+    assert started(it.actions)[0][0] == CLICKS
+
+
 def test_a_topic_with_few_records_is_served_before_one_with_a_backlog() -> None:
     it = bench(orders=Policy(), clicks=Policy())
     it.poll(chunk(T0, range(100)), chunk(T1, range(100)))

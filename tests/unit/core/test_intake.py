@@ -66,6 +66,13 @@ def test_block_takes_nothing_that_comes_behind_refused_records_until_they_were_f
     assert bench.shot.books.polled == {"orders": 10}
 
 
+def test_a_small_record_behind_a_refused_large_one_is_not_taken_though_it_would_fit() -> None:
+    bench = Bench(replace(config(), max_bytes=10_000), T0)
+    bench.poll(sized(T0, 0, [5_000]), sized(T0, 1, [8_000]), sized(T0, 2, [300]))
+    assert bench.engine.positions() == {T0: 1}
+    assert bench.shot.books.polled == {"orders": 1}
+
+
 def test_the_first_record_of_a_partition_that_began_nowhere_is_fetched_again_when_it_did_not_fit() -> None:
     bench = Bench(config(), T1)
     bench.tell(Assigned({T0: None}))

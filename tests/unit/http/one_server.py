@@ -28,8 +28,9 @@ class OneServer:
         """Serve ``app``."""
         assert self._app is None, "one at a time"
         if self._server is None:
-            self._server = AdminServer(self._present, "127.0.0.1", 0)
-            self._server.start()
+            server = AdminServer(self._present, "127.0.0.1", 0)
+            server.start()
+            self._server = server
         self._app = app
         try:
             yield self._server
