@@ -70,7 +70,7 @@ class Chunk:
     and :data:`UNREADABLE` when the client could not decode them.
     ``end`` is the offset after the covered range, ``nbytes`` the accounted memory (its last record carries :data:`CHUNK_BYTES`), ``polled_at`` the
     monotonic time in seconds when its poll began to gather records, ``polled_wall_ms`` the wall clock at the same moment, ``weight`` the number of polled
-    records that each one stands for (above 1 when sampled). ``leader_epoch`` is None when unknown.
+    records that each one stands for (above 1 when sampled). ``leader_epoch`` is None when unknown. ``records`` is what ``len()`` says, without a call: chunks are counted many times on their way.
     """
 
     tp: TopicPartition
