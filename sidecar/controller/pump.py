@@ -224,8 +224,9 @@ class Pump:
 
     def _run(self) -> None:
         try:
-            while (order := self._next_order()) is not None:
-                self._carry_out(order)
+            while (finished := self._flush_next()) is not None:
+                with self._lock:
+                    self._handle(finished)
         except BaseException as defect:  # noqa: BLE001 -- pushes and drains raise it
             with self._lock:
                 self._defect = defect
@@ -246,8 +247,11 @@ class Pump:
             self._flushing = self._finish is None
             return None if self._finish is not None else self._orders.popleft()
 
-    def _carry_out(self, order: StartFlush) -> None:
+    def _flush_next(self) -> FlushFinished | None:
+        """Wait for an order and carry it out; None when the drain is over. No name of the caller holds the batch: it would stay in memory until the next one comes."""
+        order = self._next_order()
+        if order is None:
+            return None
         began = self._clock.now()
         result = attempt(self._flush, order.batch)
-        with self._lock:
-            self._handle(FlushFinished(order.flight, result, self._clock.now() - began))
+        return FlushFinished(order.flight, result, self._clock.now() - began)

@@ -106,11 +106,12 @@ class KafkaOverflow:
             self._answer(defect)
 
     def _serve(self) -> None:
-        """Write what comes until None does."""
+        """Write what comes until None does. No name holds chunks that are answered for, nor while the thread waits: they would stay in memory, unaccounted."""
         while orders := _all_that_came(self._orders):
             renew(self, self._login)
-            for topic in dict.fromkeys(order.topic for order in orders):
-                self._write(topic, [order for order in orders if order.topic == topic])
+            for topic in list(orders):
+                for answer in self._write(topic, orders.pop(topic)):
+                    self._answer(answer)
         self._give_back()
 
     def _give_back(self) -> None:
@@ -118,11 +119,10 @@ class KafkaOverflow:
             self._sender.close()
             self._sender = None
 
-    def _write(self, topic: str, orders: list[Divert]) -> None:
-        """Write chunks for one topic, and answer for each."""
+    def _write(self, topic: str, orders: list[Divert]) -> list[DivertFinished]:
+        """Write chunks for one topic; return an answer for each."""
         error = self._produce(topic, orders)
-        for order in orders:
-            self._answer(DivertFinished(order.number, error))
+        return [DivertFinished(order.number, error) for order in orders]
 
     def _produce(self, topic: str, orders: list[Divert]) -> str | None:
         if self._consumed.is_consumed(topic):
@@ -145,12 +145,12 @@ class KafkaOverflow:
             yield restamped(order.chunk, order.topic, said)
 
 
-def _all_that_came(orders: SimpleQueue[Divert | None]) -> list[Divert]:
-    """Wait for an order; return it and those behind it, none where the first is the end."""
-    came: list[Divert] = []
+def _all_that_came(orders: SimpleQueue[Divert | None]) -> dict[str, list[Divert]]:
+    """Wait for an order; return it and those behind it by topic, none where the first is the end."""
+    came: dict[str, list[Divert]] = {}
     order = orders.get()
     while order is not None:
-        came.append(order)
+        came.setdefault(order.topic, []).append(order)
         try:
             order = orders.get_nowait()
         except Empty:

@@ -83,12 +83,16 @@ class Flushers:
 
     def _serve(self, writer: Writer) -> None:
         try:
-            while (order := self._orders.get()) is not None:
-                self._outcomes.put(self._flush(writer, order))
+            while (flushed := self._flush_next(writer)) is not None:
+                self._outcomes.put(flushed)
         finally:
             writer.close()
 
-    def _flush(self, writer: Writer, order: StartFlush) -> Flushed:
+    def _flush_next(self, writer: Writer) -> Flushed | None:
+        """Wait for an order and carry it out. No name of the caller holds the batch: it would stay in memory, unaccounted, until the next one comes."""
+        order = self._orders.get()
+        if order is None:
+            return None
         began = self._clock()
         result = writer.write(order.batch, order.attempt, began + self._timeout)
         return Flushed(FlushFinished(order.flight, result, self._clock() - began), order.batch.records)

@@ -43,7 +43,8 @@ class Keeping:
         """Append ``batch``."""
         if not _places[-1].up:
             await asyncio.Event().wait()
-        await asyncio.to_thread(keep, batch)
+        await asyncio.sleep(0)
+        keep(batch)
 
     async def close(self) -> None:
         """Have a turn more."""

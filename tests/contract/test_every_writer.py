@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 
 import pytest
@@ -12,6 +13,7 @@ from sidecar.writers.protocol import Writer
 from tests.contract.batches import chunk, numbers
 from tests.contract.decoded import bytes_of
 from tests.contract.downstreams import Downstream, Lines
+from tests.parts.watched import Watched
 
 SECRET = b'{"id":"hunter2"}'
 
@@ -43,6 +45,19 @@ def test_records_are_delivered_and_a_closed_writer_opens_again(anywhere: Downstr
     writer.close()
 
     assert write(writer, numbers(5, 10)) == Delivered()
+    writer.close()
+
+
+def test_a_writer_holds_nothing_of_a_batch_that_it_has_answered_for(anywhere: Downstream) -> None:
+    writer = anywhere.writer()
+    key, value = b"key-%d" % id(writer), b'{"id":%d}' % id(writer)
+    values = Watched([value])
+    watched, before = values.watch(), (sys.getrefcount(key), sys.getrefcount(value))
+    assert write(writer, Batch.of([chunk(values, keys=[key])])) == Delivered()
+    del values
+
+    assert watched() is None
+    assert (sys.getrefcount(key), sys.getrefcount(value)) == (before[0], before[1] - 1)
     writer.close()
 
 

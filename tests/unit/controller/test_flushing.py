@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -47,6 +48,26 @@ def test_the_last_error_is_the_one_that_flush_reported() -> None:
         controller.push("a")
         controller.push("b")
     assert controller.metrics().last_error == "disk full"
+
+
+class Item:
+    """Anything that can be pushed."""
+
+
+def test_once_items_are_taken_nobody_holds_them() -> None:
+    clock, item = FakeClock(), Item()
+    taken = ref(item)
+    controller: BackpressureController[Item] = BackpressureController(
+        lambda _items: None, ControllerConfig(first_batch=1), clock=clock
+    )
+    controller.start()
+    clock.await_sleepers(1)
+    controller.push(item)
+    del item
+    clock.await_sleepers(2)  # the worker has flushed, and waits for the next batch
+    assert controller.metrics().delivered == 1
+    assert taken() is None
+    controller.stop()
 
 
 @pytest.mark.parametrize(

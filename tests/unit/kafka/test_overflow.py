@@ -15,6 +15,7 @@ from sidecar.kafka.connection import Properties
 from sidecar.kafka.login import Changed, never
 from sidecar.kafka.overflow import TIMEOUT, Cluster, KafkaOverflow
 from sidecar.kafka.parcels import NOW, Parcel
+from tests.parts.watched import Watched
 from tests.unit.core.examples import CLICKS, T0, T1, chunk
 
 CLOCK = 100.0
@@ -40,6 +41,18 @@ class FakeSender:
 
     def close(self) -> None:
         self._written.append(f"close {self._name}")
+
+
+class ForgetfulSender:
+    """Implements :class:`sidecar.kafka.overflow.Sender`: takes everything, and holds nothing."""
+
+    def send(self, parcels: Iterable[Parcel], deadline: float) -> Result:
+        assert sum(len(parcel.chunk) for parcel in parcels)
+        assert deadline == CLOCK + TIMEOUT
+        return Delivered()
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def produced(*diverts: Divert, login: Changed = never, **answers: Result) -> tuple[list[str], list[object], list[Parcel]]:
@@ -97,6 +110,23 @@ def test_a_new_login_is_for_what_is_written_after_it() -> None:
         replies.get(timeout=10.0)
     overflow.close(10.0)
     assert written == ["3 to a as ann", "close ann", "5 to b as bob", "close bob"]
+
+
+def test_once_records_are_answered_for_nobody_holds_them_nor_those_of_other_topics_that_came_with_them() -> None:
+    columns = [Watched([b"1", b"2"]), Watched([b"3", b"4"])]
+    watched = [values.watch() for values in columns]
+    held: list[bool] = []
+    overflow = KafkaOverflow(
+        Cluster({}, never, "billing", []),
+        lambda _properties: ForgetfulSender(),
+        lambda _answer: held.append(watched[len(held)]() is not None),
+        lambda: CLOCK,
+    )
+    for number, topic in enumerate(("a", "b")):
+        overflow.send(Divert(number, chunk(T0, range(2), values=columns.pop(0)), DropReason.MAX_WAIT, topic))
+    overflow.start()
+    overflow.close(10.0)
+    assert held == [False, False]
 
 
 def test_what_is_raised_reaches_the_loop() -> None:

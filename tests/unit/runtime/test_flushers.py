@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from queue import SimpleQueue
 
 import pytest
@@ -13,6 +14,7 @@ from sidecar.core.records import Batch
 from sidecar.core.results import Delivered, Result, Retriable
 from sidecar.runtime.flushers import Flushed, Flushers, Outcome, WriterEnded
 from sidecar.writers.protocol import Writer
+from tests.parts.watched import Watched
 from tests.unit.runtime.fakes import P0, Clock, records
 
 TIMEOUT = 30.0
@@ -89,6 +91,18 @@ def test_each_thread_has_a_writer_of_its_own() -> None:
     assert flights == {1, 2}
     assert [len(writer.threads) for writer in writers] == [1, 1]
     assert writers[0].threads != writers[1].threads
+
+
+def test_once_a_batch_is_answered_for_no_thread_holds_it() -> None:
+    flushers, outcomes = start(lambda: ScriptedWriter(Delivered))
+    values = Watched([b"1", b"2", b"3"])
+    watched = values.watch()
+    flushers.submit(StartFlush(1, Batch.of([replace(records(P0, 0, 3), values=values)]), 1))
+    del values
+    outcomes.get(timeout=WITHIN)
+
+    assert watched() is None
+    assert flushers.stop(WITHIN)
 
 
 class Defect(Exception):  # noqa: N818 -- it stands for any
