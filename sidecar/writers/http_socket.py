@@ -138,7 +138,10 @@ def _dial_tcp(target: Target, deadline: float) -> socket.socket:
 
 
 def first_that_answers(places: Sequence[tuple[int, Any]], deadline: float) -> socket.socket:
-    """Connect to the first of ``places`` (family and address) that answers; each has its part of the time that is left, so one that does not leaves time for the next."""
+    """Connect to the first of ``places`` (family and address) that answers; each has its part of the time that is left, so one that does not leaves time for the next.
+
+    The failure is named by no frame that it leads to: the batch of a caller would live on in such a cycle until a collection, and those are rare.
+    """
     failure = OSError(0, "the name has no address")
     for number, (family, address) in enumerate(places):
         try:
@@ -148,7 +151,10 @@ def first_that_answers(places: Sequence[tuple[int, Any]], deadline: float) -> so
             continue
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
-    raise failure
+    try:
+        raise failure
+    finally:
+        del failure
 
 
 def _not_allowed(place: str) -> OSError:

@@ -31,6 +31,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields, replace
 from functools import partial
+from traceback import clear_frames
 from typing import Any
 
 import structlog
@@ -91,10 +92,11 @@ class PythonWriter:
             return Systemic(self._code.why(error))
         try:
             answer = self._finished(call(batch), deadline)
-        except _Late:
-            return Retriable(f"{self._code.name}: not done in time, cancelled")
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- the code of others
-            return Retriable(self._code.why(error))
+            late = isinstance(error, _Late)
+            why = f"{self._code.name}: not done in time, cancelled" if late else self._code.why(error)
+            _let_go(error)
+            return Retriable(why)
         meaning: Result = _sayable(self._meaning(answer, batch))
         return meaning
 
@@ -194,6 +196,16 @@ def _sayable(value: Any) -> Any:
             return replace(value, **{part.name: _sayable(getattr(value, part.name)) for part in fields(value)})
         case _:
             return value
+
+
+def _let_go(error: BaseException) -> None:
+    """Clear the frames to which ``error`` leads, and all that it came of: tasks name their errors, and in that cycle the batch would live on until a collection, and those are rare."""
+    links: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in links:
+        clear_frames(link.__traceback__)
+        links.append(link)
+        link = link.__context__
 
 
 def _nothing() -> None:

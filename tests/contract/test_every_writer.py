@@ -61,6 +61,17 @@ def test_a_writer_holds_nothing_of_a_batch_that_it_has_answered_for(anywhere: Do
     writer.close()
 
 
+def test_a_writer_holds_nothing_of_a_batch_that_failed_either(place: Downstream) -> None:
+    writer, values = place.writer(), Watched([b"1"] * 300)
+    watched = values.watch()
+    place.go_down()
+    assert isinstance(writer.write(Batch.of([chunk(values)]), 1, very_soon()), Retriable | Systemic)
+    del values
+
+    assert watched() is None
+    writer.close()
+
+
 def test_each_partition_arrives_whole_and_in_order(place: Downstream) -> None:
     writer = place.writer()
     for first in range(0, 200, 20):
