@@ -87,7 +87,7 @@ class Dispatch:
         if not self._has_place(now):
             return state.flow.next_hang(now)
         dues = [flight.due for flight in state.flights.values() if flight.due is not None]
-        if self._has_room() and (ready := self._ready()):
+        if self._has_work() and self._has_room() and (ready := self._ready()):
             dues.append(now if self._is_urgent(ready) else self._oldest(ready) + state.flow.interval)
         return min(dues, default=None)
 
@@ -115,11 +115,15 @@ class Dispatch:
 
     def _start_new(self, now: float) -> None:
         state = self._state
-        while (state.buffer.queued_records or state.rechecks) and self._has_room() and self._has_place(now):
+        while self._has_work() and self._has_room() and self._has_place(now):
             ready = self._ready()
             if not ready or not self._is_due(ready, now):
                 return
             self._launch_first(ready, state.flow.next_size(self._running()), now, probe=False)
+
+    def _has_work(self) -> bool:
+        """Whether anything is queued, or to be tried once more; asked first, since a sidecar at rest would else look at each partition in vain."""
+        return bool(self._state.buffer.queued_records or self._state.rechecks)
 
     def _running(self) -> int:
         """Count the flights that a flusher has."""

@@ -44,12 +44,13 @@ class Driver:
         observer: Observer,
         clock: Callable[[], float],
     ) -> None:
-        """``outcomes`` is where ``hands`` put what came of their work; ``clock`` is monotonic."""
+        """``outcomes`` is where ``hands`` put what came of their work; ``clock`` is monotonic. ``handled`` counts the events so far."""
         self.engine = engine
         self.client = client
         self.observer = observer
         self.clock = clock
         self.finished: Finish | None = None
+        self.handled = 0
         self.commits: Counter[str] = Counter(ok=0, failed=0)
         self.commands: deque[Command] = deque()
         self._outcomes = outcomes
@@ -118,6 +119,7 @@ class Driver:
     def _handle(self, event: Event) -> None:
         if isinstance(event, CommitFinished):
             self.commits["ok" if event.error is None else "failed"] += 1
+        self.handled += 1
         now = self.clock()
         known: list[Action] = []
         for action in self.engine.handle(event, now):

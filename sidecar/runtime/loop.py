@@ -38,6 +38,9 @@ SHORTEST_WAIT = 0.001
 """The shortest wait for results, so that a due time that rounding leaves ahead is not asked for in a busy loop."""
 
 REPORT_EVERY = 0.25
+REPORT_EVERY_AT_REST = 0.5
+"""While the engine hears of nothing: a fifth of what the loop does then is reports. The pulse, once a second, still sees a new one each time."""
+
 REPORT_EVERY_IN_HASTE = 0.05
 """While a drain or a quiesce is on: somebody waits for its end."""
 
@@ -88,6 +91,7 @@ class Loop:
         self._positions_at = float("-inf")
         self._subscribed = False
         self._wait: Wait | None = None
+        self._reported_events = 0
 
     def run(self) -> ExitStatus:
         """Join, work until a stop is requested and the drain is over, leave; after a drain that a hook asked for, stay until the signal."""
@@ -130,7 +134,9 @@ class Loop:
 
     @property
     def _report_every(self) -> float:
-        return REPORT_EVERY_IN_HASTE if self._control.in_haste else REPORT_EVERY
+        if self._control.in_haste:
+            return REPORT_EVERY_IN_HASTE
+        return REPORT_EVERY_AT_REST if self._driver.handled == self._reported_events else REPORT_EVERY
 
     def _heed(self, now: float) -> None:
         """Do what other threads want, and join the group as soon as nothing stands in the way."""
@@ -243,6 +249,7 @@ class Loop:
     def _publish(self, phase: str) -> None:
         driver, membership = self._driver, self._membership
         now = self._reported_at = driver.clock()
+        self._reported_events = driver.handled
         engine = driver.engine.snapshot(now)
         self._control.note(engine, now)
         driver.observer.publish(

@@ -5,7 +5,7 @@ import pytest
 from sidecar.core.config import EngineConfig, FlushLimits
 from sidecar.core.engine import POLL_RECORDS
 from sidecar.core.results import Delivered, Poison, Systemic
-from sidecar.runtime.loop import LAST_COMMIT, POLL_WAIT, POSITIONS_EVERY, ExitStatus
+from sidecar.runtime.loop import LAST_COMMIT, POLL_WAIT, POSITIONS_EVERY, REPORT_EVERY, REPORT_EVERY_AT_REST, ExitStatus
 from sidecar.runtime.pace import BACKLOG_RECORDS, LONGEST_WAIT, SHORTEST_WAIT
 from sidecar.runtime.report import Report
 from tests.unit.runtime.fakes import DRAIN_TIMEOUT, P0, P1, FakeClient, World, records, tally
@@ -17,6 +17,12 @@ def final(world: World) -> Report:
     """Return the last report, whose books must balance like those of all before it."""
     assert world.last_books_balance
     return world.observer.reports[-1]
+
+
+def reports_a_second(world: World) -> float:
+    """Return how often the loop reported, from its first report to its last."""
+    first, *rest = world.observer.reports
+    return len(rest) / (rest[-1].made_at - first.made_at)
 
 
 def test_a_drain_holds_flushes_commits_leaves_and_ends_with_0() -> None:
@@ -266,6 +272,18 @@ def test_polls_are_larger_at_the_tail_than_of_a_backlog() -> None:
     world.steps(2)
 
     assert world.fake.limits == [BACKLOG_RECORDS, POLL_RECORDS, BACKLOG_RECORDS]
+
+
+def test_reports_come_less_often_while_nothing_happens() -> None:
+    world = World()
+    world.fake.assign(P0)
+    world.steps(100)
+    at_rest = reports_a_second(world)
+    world.fake.incoming = [[records(P0, n, 1)] for n in range(100)]
+    world.observer.reports.clear()
+    world.steps(100)
+
+    assert at_rest < 1.1 / REPORT_EVERY_AT_REST < reports_a_second(world) <= 1 / REPORT_EVERY
 
 
 def test_records_count_as_polled_when_they_began_to_gather() -> None:
