@@ -36,8 +36,9 @@ LONGEST_BODY = 64 * 1024
 class _RestfulServer(uvicorn.Server):
     """Wakes up once a second, for the date of its answers, and when it is to end; uvicorn itself looks ten times a second, which is a third of what a sidecar at rest takes of the CPU."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, tick: float) -> None:
         super().__init__(config)
+        self._tick = tick
         self._wake: Callable[[], object] = _nobody_waits
 
     async def main_loop(self) -> None:
@@ -46,7 +47,7 @@ class _RestfulServer(uvicorn.Server):
         self._wake = lambda: loop.call_soon_threadsafe(ending.set)
         while not await self.on_tick(0):
             with suppress(TimeoutError):
-                await asyncio.wait_for(ending.wait(), TICK)
+                await asyncio.wait_for(ending.wait(), self._tick)
 
     def end(self) -> None:
         """Have it end; for other threads."""
@@ -58,10 +59,11 @@ class _RestfulServer(uvicorn.Server):
 class AdminServer:
     """Serves ``app`` on ``host``:``port`` (0: any free port) between :meth:`start` and :meth:`stop`; a context manager."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, bounds: Bounds | None = None) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, bounds: Bounds | None = None, tick: float = TICK) -> None:
+        """Renew the date of answers every ``tick`` seconds."""
         self.port = port
         self._host = host
-        self._server = _RestfulServer(_config(_refusing_long_bodies(app), bounds or affordable()))
+        self._server = _RestfulServer(_config(_refusing_long_bodies(app), bounds or affordable()), tick)
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:

@@ -115,7 +115,7 @@ def _runs(messages: list[Message]) -> Iterator[tuple[int, list[Message]]]:
 
 
 def _partitions(messages: list[Message]) -> Sequence[int]:
-    """Return the partition of each message: as bytes, which are searched fastest; as a list where a number is none."""
+    """Return the partition of each message: as bytes, which are searched fastest; as a list where a number is no byte."""
     try:
         return bytes(map(partition_of, messages))
     except ValueError:
@@ -125,8 +125,7 @@ def _partitions(messages: list[Message]) -> Sequence[int]:
 def _bounds(partitions: bytes) -> list[int] | None:
     """Return the indexes at which runs begin, and the end; None where a partition has several, or so short ones that it is better to sort.
 
-    A run ends where its partition is found last, if nothing else lies between. To search from the end and to compare with a run of the same length cost a run as much as looking at a few
-    records one by one.
+    A run ends where its partition is found last, if nothing else lies between. Both searches together cost a run what it costs to look at a few records one by one.
     """
     bounds, rest = [0], partitions
     while rest and len(bounds) * SHORTEST_RUN <= len(partitions):

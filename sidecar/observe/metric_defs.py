@@ -183,7 +183,7 @@ HOLD_SECONDS = MetricDef(
     "sidecar_hold_seconds_total",
     "counter",
     ("reason",),
-    "Seconds that partitions were held, summed over them, by reason: its rate is how many are held. Looked at two to four times a second.",
+    "Seconds that partitions were held, summed over them, by reason: its rate is how many are held. Looked at about twice a second at least.",
 )
 HOLDS = MetricDef("sidecar_holds_total", "counter", (), "Times that a partition was held: no records taken of it.")
 PAUSES = MetricDef("sidecar_pauses_total", "counter", (), "Times that a held partition was paused in the Kafka client.")

@@ -1,4 +1,4 @@
-"""What lasts: how long partitions were held and why, and how drains went. Followed from report to report, which come two to four times a second.
+"""What lasts: how long partitions were held and why, and how drains went. Followed from report to report, which come about twice a second at least.
 
 A quiesce counts as a drain. A quiesce that becomes a drain is one with it: the process ends in any case.
 """

@@ -143,15 +143,15 @@ def first_that_answers(places: Sequence[tuple[int, Any]], deadline: float) -> so
     The failure is named by no frame that it leads to: the batch of a caller would live on in such a cycle until a collection, and those are rare.
     """
     failure = OSError(0, "the name has no address")
-    for number, (family, address) in enumerate(places):
-        try:
-            sock = _connect(family, address, time.monotonic() + remaining(deadline) / (len(places) - number))
-        except OSError as error:
-            failure = error
-            continue
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock
     try:
+        for number, (family, address) in enumerate(places):
+            try:
+                sock = _connect(family, address, time.monotonic() + remaining(deadline) / (len(places) - number))
+            except OSError as error:
+                failure = error
+                continue
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
         raise failure
     finally:
         del failure

@@ -31,7 +31,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields, replace
 from functools import partial
-from traceback import clear_frames
 from typing import Any
 
 import structlog
@@ -199,13 +198,19 @@ def _sayable(value: Any) -> Any:
 
 
 def _let_go(error: BaseException) -> None:
-    """Clear the frames to which ``error`` leads, and all that it came of: tasks name their errors, and in that cycle the batch would live on until a collection, and those are rare."""
-    links: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in links:
-        clear_frames(link.__traceback__)
-        links.append(link)
-        link = link.__context__
+    """Take the tracebacks off ``error`` and all that it came of: tasks name their errors, and in that cycle the batch would live on until a collection, and those are rare.
+
+    Their frames stay as they are: one may be that of a task which waits for its next item, and to clear it would end the task.
+    """
+    done: dict[int, BaseException] = {}
+    links: list[BaseException | None] = [error]
+    while links:
+        link = links.pop()
+        if link is not None and id(link) not in done:
+            done[id(link)] = link
+            link.__traceback__ = None
+            links += [link.__context__, link.__cause__]
+            links += link.exceptions if isinstance(link, BaseExceptionGroup) else ()
 
 
 def _nothing() -> None:

@@ -239,6 +239,13 @@ class InAsyncPython(InPython):
         return registry.kind(f"python:{keeping.__name__}:Keeping", {}).create()
 
 
+class InWorkingPython(InPython):
+    """A class with a worker of its own, which has errors while it is down, and must outlive them."""
+
+    def writer(self) -> Writer:
+        return registry.kind(f"python:{keeping.__name__}:Working", {}).create()
+
+
 class Nowhere:
     """Nothing is kept, and nothing is ever down."""
 
@@ -385,6 +392,7 @@ WHOLE: Sequence[Callable[..., Downstream]] = (
     OnStdout,
     InPython,
     InAsyncPython,
+    InWorkingPython,
     InPostgresql,
     InSqlite,
 )

@@ -37,7 +37,7 @@ def keep(batch: Batch) -> None:
 
 
 class Keeping:
-    """The same, async."""
+    """The same, async; on no other thread, since those of a pool hold what they were given a moment longer than the answer takes."""
 
     async def write(self, batch: Batch) -> None:
         """Append ``batch``."""
@@ -49,3 +49,37 @@ class Keeping:
     async def close(self) -> None:
         """Have a turn more."""
         await asyncio.sleep(0)
+
+
+class Working:
+    """A worker, as a client with a connection of its own has one: it goes on after an error, which whoever asked it hears of."""
+
+    def __init__(self) -> None:
+        self._work: asyncio.Queue[tuple[Batch, asyncio.Future[None]]] = asyncio.Queue()
+        self._worker: asyncio.Task[None] | None = None
+
+    async def write(self, batch: Batch) -> None:
+        """Have ``batch`` appended by the worker."""
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._serve())
+        done = asyncio.get_running_loop().create_future()
+        self._work.put_nowait((batch, done))
+        await done
+
+    async def close(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.cancel()
+
+    async def _serve(self) -> None:
+        while True:
+            batch, done = await self._work.get()
+            if done.cancelled():
+                continue
+            try:
+                keep(batch)
+            except ConnectionError as error:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+            del batch, done

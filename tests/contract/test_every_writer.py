@@ -65,9 +65,11 @@ def test_a_writer_holds_nothing_of_a_batch_that_failed_either(place: Downstream)
     writer, values = place.writer(), Watched([b"1"] * 300)
     watched = values.watch()
     place.go_down()
-    assert isinstance(writer.write(Batch.of([chunk(values)]), 1, very_soon()), Retriable | Systemic)
+    result = writer.write(Batch.of([chunk(values)]), 1, very_soon())
+    place.come_back()
     del values
 
+    assert isinstance(result, Retriable | Systemic)
     assert watched() is None
     writer.close()
 

@@ -21,6 +21,7 @@ from tests.contract.batches import chunk, lines_of, numbers
 from tests.contract.listener import TAKEN, Address, Conversation, Listener, Script
 from tests.parts.app import Application
 from tests.parts.waiting import free_port
+from tests.parts.watched import Watched
 
 BATCH = numbers(0, 3)
 
@@ -160,6 +161,20 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next_one() -> None:
         places = [(socket.AF_INET, server.getsockname()) for server in (dead, alive)]
         with first_that_answers(places, time.monotonic() + 1.0) as connected:
             assert connected.getpeername() == alive.getsockname()
+
+
+def test_an_address_that_refused_before_another_one_answered_keeps_nothing_of_who_asked() -> None:
+    def ask(values: Watched) -> bool:
+        places = [(socket.AF_INET, ("127.0.0.1", free_port())), (socket.AF_INET, alive.getsockname())]
+        with first_that_answers(places, time.monotonic() + 10.0) as connected:
+            return bool(values) and connected.getpeername() == alive.getsockname()
+
+    values = Watched([b"1"])
+    watched = values.watch()
+    with socket.create_server(("127.0.0.1", 0)) as alive:
+        assert ask(values)
+    del values
+    assert watched() is None
 
 
 def test_a_unix_socket_whose_queue_is_full_is_busy_and_not_away(tmp_path: Path) -> None:

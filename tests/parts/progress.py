@@ -1,6 +1,6 @@
 """How far a sidecar is, measured by the log itself.
 
-Its own word can be old: a status is made four times a second, and the log ends in it are asked for every two seconds. So a sidecar that was caught up
+Its own word can be old: a status is made two to four times a second, and the log ends in it are asked for every two seconds. So a sidecar that was caught up
 still says so for a moment after more was produced.
 """
 

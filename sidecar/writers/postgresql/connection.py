@@ -12,7 +12,6 @@ import select
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from traceback import clear_frames
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -66,9 +65,8 @@ class Address:
         try:
             connection = TimedConnection.connect(whole, autocommit=True, prepare_threshold=None)
         except psycopg.Error as error:
-            clear_frames(
-                error.__traceback__
-            )  # psycopg's names the error: in that cycle the batch of a caller would live on until a collection, and those are rare
+            # A frame of psycopg's names the error: in that cycle the batch of a caller would live on until a collection, and those are rare.
+            error.__traceback__ = None
             raise WriterUnavailable(f"no connection to {self.name}: {_first_line(error)}") from error
         connection.deadline = deadline
         return connection

@@ -1,4 +1,4 @@
-"""One admin server for the tests that do not ask how it starts or ends: to end takes uvicorn a fifth of a second, which is more than all that most of them do."""
+"""One admin server for the tests that do not ask how it starts or ends: to end takes uvicorn a tenth of a second, which is more than all that most of them do."""
 
 from __future__ import annotations
 

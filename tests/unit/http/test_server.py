@@ -209,6 +209,15 @@ def test_it_serves_from_a_daemon_thread_that_ends_with_the_stop() -> None:
     server.stop()
 
 
+def test_it_is_woken_for_its_end_and_does_not_wait_for_the_next_date() -> None:
+    before = server_threads()
+    server = AdminServer(pages(a_report), "127.0.0.1", 0, tick=3600.0)
+    server.start()
+    ask(server, "/livez")
+    server.stop()
+    assert server_threads() == before
+
+
 def test_the_port_is_free_again_after_the_stop() -> None:
     port = free_port()  # and not any: that would be one of those which the kernel gives to whoever connects meanwhile
     with AdminServer(pages(a_report), "127.0.0.1", port) as server:

@@ -112,7 +112,7 @@ def test_a_new_login_is_for_what_is_written_after_it() -> None:
     assert written == ["3 to a as ann", "close ann", "5 to b as bob", "close bob"]
 
 
-def test_once_records_are_answered_for_nobody_holds_them_nor_those_of_other_topics_that_came_with_them() -> None:
+def test_once_records_are_answered_for_nobody_holds_them_even_while_other_topics_wait() -> None:
     columns = [Watched([b"1", b"2"]), Watched([b"3", b"4"])]
     watched = [values.watch() for values in columns]
     held: list[bool] = []
