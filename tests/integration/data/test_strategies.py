@@ -17,6 +17,9 @@ from tests.parts.topics import create_topic, fresh_name, produce_numbered
 
 RECORDS = 10_000
 
+ROOM = 4000
+"""Of the buffer, in records. However polls fall, of a quarter of it each at most: `sample` begins with 2,000 to 2,999 in it, and keeps 1 in 10 of the others, for which there is room."""
+
 
 @pytest.mark.parametrize("strategy", ["drop_oldest", "drop_newest", "sample"])
 def test_an_overload_drops_by_the_strategy_and_every_record_is_accounted_for(
@@ -27,7 +30,7 @@ def test_an_overload_drops_by_the_strategy_and_every_record_is_accounted_for(
     gate = threading.Event()
     with Application(held_until(gate)) as app:
         environ = sidecar_environ(
-            kafka.bootstrap, topic, app.url, BUFFER__STRATEGY=strategy, BUFFER__MAX_MESSAGES="2000", FLUSH__MAX_BATCH="50"
+            kafka.bootstrap, topic, app.url, BUFFER__STRATEGY=strategy, BUFFER__MAX_MESSAGES=str(ROOM), FLUSH__MAX_BATCH="50"
         )
         with SidecarProcess(environ, tmp_path) as sidecar:
             produce_numbered(kafka.bootstrap, topic, range(RECORDS))
@@ -44,7 +47,7 @@ def test_an_overload_drops_by_the_strategy_and_every_record_is_accounted_for(
     dropped = books["dropped"][strategy]
     assert books["dropped"] == {strategy: dropped}
     assert (counted, books["delivered"]) == (dropped, RECORDS - dropped)
-    assert 0 < books["delivered"] <= 2000
+    assert 0 < books["delivered"] <= ROOM
     assert sorted(app.ids) == sorted(set(app.ids))
     assert len(app.ids) == books["delivered"]
     assert {line["reason"] for line in lines} == {strategy}
